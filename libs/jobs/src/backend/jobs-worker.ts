@@ -1,0 +1,18 @@
+import { Worker, type Job, type JobJson } from 'bullmq';
+
+/** A BullMQ worker that knows when it last asked for work: a worker can be "running" and deaf. @internal */
+export class JobsWorker extends Worker {
+  /** Milliseconds since the epoch; 0 before the first time. */
+  lastFetchAt = 0;
+
+  protected override moveToActive(token: string, name?: string): Promise<Job> {
+    this.lastFetchAt = Date.now();
+    return super.moveToActive(token, name);
+  }
+
+  /** Also called with what BullMQ fetched in the same step in which it ended the job before. */
+  protected override nextJobFromJobData(...fetched: [JobJson?, string?, string?]): Promise<Job> {
+    this.lastFetchAt = Date.now();
+    return super.nextJobFromJobData(...fetched);
+  }
+}

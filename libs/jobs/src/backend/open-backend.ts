@@ -1,0 +1,30 @@
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { MissingPeerError } from './backend.errors.js';
+import type { QueueBackend } from './queue-backend.js';
+
+/**
+ * Opens the chosen store. The backends are imported only when chosen, so that their packages stay optional.
+ *
+ * @internal
+ */
+export async function openBackend(options: ResolvedJobsOptions, onError: (error: Error) => void): Promise<QueueBackend> {
+  const { connection, namespace, shutdownGrace } = options;
+  if (connection.kind === 'embedded') {
+    const { EmbeddedBackend } = await import('./embedded/embedded-backend.js');
+    return EmbeddedBackend.open({ dataDir: connection.dataDir, namespace, lockGrace: shutdownGrace });
+  }
+  const { RedisBackend } = await importPeer('ioredis', 'the Redis backend', () => import('./redis/redis-backend.js'));
+  return new RedisBackend(connection.redis, namespace, onError);
+}
+
+async function importPeer<T>(packageName: string, neededFor: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const { code, message = '' } = error as { code?: string; message?: string };
+    if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${packageName}'`)) {
+      throw new MissingPeerError(packageName, neededFor, { cause: error });
+    }
+    throw error;
+  }
+}

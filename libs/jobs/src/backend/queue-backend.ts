@@ -1,0 +1,41 @@
+import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
+import type { JobsWorker } from './jobs-worker.js';
+import type { Ledger } from './ledger.js';
+
+/** What a job was found to be when it was marked as cancelled. @internal */
+export type CancelMark = 'marked' | 'active' | 'finished' | 'missing';
+
+/** @internal */
+export interface WorkerSettings {
+  readonly concurrency: number;
+  /** Milliseconds that a worker's claim on a job lasts without renewal. */
+  readonly lease: number;
+}
+
+/**
+ * What a store must promise: to make BullMQ's classes on itself, and the few operations that BullMQ lacks. Whoever asks
+ * for a BullMQ object closes it; {@link QueueBackend.close} comes last.
+ *
+ * @internal
+ */
+export interface QueueBackend {
+  readonly kind: 'embedded' | 'redis';
+  /** For log lines: where the jobs are, without secrets. */
+  readonly location: string;
+  readonly ledger: Ledger;
+  createQueue(name: string): Queue;
+  createFlowProducer(): FlowProducer;
+  /** A worker that does not run yet. `processor` takes two parameters: a third makes BullMQ slower (engine.md 15). */
+  createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker;
+  createQueueEvents(name: string): QueueEvents;
+  /**
+   * Sets BullMQ's own deferred failure on a job, unless it is active or finished, in one atomic step: the next worker
+   * that fetches the job fails it with `mark` as the reason, without running it.
+   */
+  markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark>;
+  /** Resolves when the store answered; rejects with {@link BackendUnavailableError} when it does not in `timeout` ms. */
+  ping(timeout: number): Promise<void>;
+  /** Whether this error says that the store could not be reached (and not that it refused). */
+  isConnectionError(error: unknown): boolean;
+  close(): Promise<void>;
+}

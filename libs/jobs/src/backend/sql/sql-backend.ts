@@ -1,0 +1,96 @@
+import {
+  FlowProducer,
+  PostgresQueueBackend,
+  Queue,
+  QueueEvents,
+  runMigrations,
+  type BackendFactory,
+  type ConnectionOptions,
+  type Processor,
+  type RedisQueueBackend,
+} from 'bullmq';
+import { BackendUnavailableError } from '../backend.errors.js';
+import { JobsWorker } from '../jobs-worker.js';
+import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
+import { promoteIfDelayed } from '../promote-marked.js';
+import { withTimeout } from '../with-timeout.js';
+import { commonWorkerOptions } from '../worker-options.js';
+import { SqlConnection } from './sql-connection.js';
+import { LEDGER_MIGRATION, SqlLedger } from './sql-ledger.js';
+import type { SqlPool } from './sql-pool.js';
+
+const MARK_CANCELLED = `
+WITH marked AS (
+  UPDATE job SET deferred_failure = COALESCE(deferred_failure, $3)
+  WHERE queue = $1 AND id = $2 AND state NOT IN ('active', 'completed', 'failed')
+  RETURNING state
+)
+SELECT (SELECT state FROM marked) AS marked, (SELECT state FROM job WHERE queue = $1 AND id = $2) AS state`;
+
+/** What Postgres and PGlite have in common: BullMQ's Postgres backend and the ledger, over one {@link SqlPool}. @internal */
+export abstract class SqlBackend implements QueueBackend {
+  abstract readonly kind: QueueBackend['kind'];
+  abstract readonly location: string;
+  readonly ledger: SqlLedger;
+  private readonly factory: BackendFactory<RedisQueueBackend>;
+
+  protected constructor(
+    protected readonly pool: SqlPool,
+    schema: string,
+  ) {
+    this.ledger = new SqlLedger(pool);
+    const factory: BackendFactory<PostgresQueueBackend, SqlPool> = (name, options) =>
+      new PostgresQueueBackend(new SqlConnection(pool, schema), name, options);
+    // BullMQ's classes are typed for Redis unless every type that touches them names another backend.
+    this.factory = factory as unknown as BackendFactory<RedisQueueBackend>;
+  }
+
+  createQueue(name: string): Queue {
+    return new Queue(name, this.connection(), this.factory);
+  }
+
+  createFlowProducer(): FlowProducer {
+    return new FlowProducer(this.connection(), this.factory);
+  }
+
+  createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker {
+    const options = { ...commonWorkerOptions(settings), ...this.connection() };
+    return new JobsWorker(name, processor, options, this.factory);
+  }
+
+  createQueueEvents(name: string): QueueEvents {
+    return new QueueEvents(name, this.connection(), this.factory);
+  }
+
+  async markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark> {
+    const { rows } = await this.pool.query(MARK_CANCELLED, [queue.name, jobId, mark]);
+    const { marked, state } = rows[0] as { marked: string | null; state: string | null };
+    if (marked === 'delayed') await promoteIfDelayed(queue, jobId);
+    if (marked !== null) return 'marked';
+    if (state === null) return 'missing';
+    return state === 'active' ? 'active' : 'finished';
+  }
+
+  async ping(timeout: number): Promise<void> {
+    const answer = this.pool.query('SELECT 1');
+    await withTimeout(answer, timeout, () => new BackendUnavailableError(this.location, timeout));
+  }
+
+  private connection(): { connection: ConnectionOptions } {
+    return { connection: this.pool as unknown as ConnectionOptions };
+  }
+
+  abstract isConnectionError(error: unknown): boolean;
+  abstract close(): Promise<void>;
+
+  /** Creates or upgrades BullMQ's tables and ours. Safe in several processes at once: BullMQ takes an advisory lock. */
+  protected static async migrate(pool: SqlPool, schema: string): Promise<void> {
+    const client = await pool.connect();
+    try {
+      await runMigrations(client, schema);
+      await client.query(`BEGIN; SET LOCAL search_path TO "${schema}"; ${LEDGER_MIGRATION} COMMIT;`);
+    } finally {
+      client.release();
+    }
+  }
+}

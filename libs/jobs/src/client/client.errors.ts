@@ -1,0 +1,81 @@
+import type { JobErrorInfo } from './job-status.js';
+import type { NotJson } from './json-check.js';
+
+/** A payload holds something that JSON cannot carry. Nothing was enqueued. @publicApi */
+export class PayloadNotSerializableError extends Error {
+  override readonly name = 'PayloadNotSerializableError';
+  /** Where it stands in the payload, as in `$.items[2].when`. */
+  readonly path: string;
+
+  constructor(task: string, { path, found }: NotJson) {
+    super(
+      `nestjs-jobs: the payload for task "${task}" must be JSON, but ${path} is ${found}. ` +
+        'Pass plain objects, arrays, strings, finite numbers, booleans and null; a Date as its toISOString().',
+    );
+    this.path = path;
+  }
+}
+
+/** A payload is larger than `payload.maxSize`. Nothing was enqueued. @publicApi */
+export class PayloadTooLargeError extends Error {
+  override readonly name = 'PayloadTooLargeError';
+
+  constructor(task: string, size: number, maxSize: number) {
+    super(
+      `nestjs-jobs: the payload for task "${task}" is ${size} bytes of JSON; payload.maxSize allows ${maxSize}. ` +
+        'Store the data elsewhere and pass a reference to it.',
+    );
+  }
+}
+
+/** An option of `enqueue` is not what it must be. Nothing was enqueued. @publicApi */
+export class InvalidEnqueueOptionsError extends Error {
+  override readonly name = 'InvalidEnqueueOptionsError';
+}
+
+/** There is no job of this id, or it was finished so long ago that it is not kept any more. @publicApi */
+export class JobNotFoundError extends Error {
+  override readonly name = 'JobNotFoundError';
+
+  constructor(readonly jobId: string) {
+    super(`nestjs-jobs: there is no job "${jobId}", or it is not kept any more.`);
+  }
+}
+
+/** The job whose result was asked for has failed for good. @publicApi */
+export class JobFailedError extends Error {
+  override readonly name = 'JobFailedError';
+
+  constructor(
+    readonly jobId: string,
+    readonly task: string,
+    /** What the last attempt threw. */
+    readonly error: JobErrorInfo,
+  ) {
+    super(`nestjs-jobs: job "${jobId}" of task "${task}" failed: ${error.message}`);
+  }
+}
+
+/** The job whose result was asked for was cancelled. @publicApi */
+export class JobCancelledError extends Error {
+  override readonly name = 'JobCancelledError';
+
+  constructor(
+    readonly jobId: string,
+    readonly reason: string | undefined,
+  ) {
+    super(`nestjs-jobs: job "${jobId}" was cancelled${reason ? `: ${reason}` : ''}.`);
+  }
+}
+
+/** The job did not end within the time that its result was waited for. It goes on. @publicApi */
+export class ResultTimeoutError extends Error {
+  override readonly name = 'ResultTimeoutError';
+
+  constructor(
+    readonly jobId: string,
+    timeout: number,
+  ) {
+    super(`nestjs-jobs: job "${jobId}" did not end within ${timeout} ms. It goes on; ask again.`);
+  }
+}

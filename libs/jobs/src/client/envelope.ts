@@ -1,0 +1,40 @@
+import type { Job } from 'bullmq';
+
+/**
+ * What a BullMQ job of ours carries as its data. The keys are short because they are stored with every job.
+ *
+ * @internal
+ */
+export interface JobEnvelope {
+  /** The payload; absent for a task without one. */
+  p?: unknown;
+}
+
+/**
+ * What a BullMQ job of ours carries as its progress: everything that an attempt said of itself, written whole each
+ * time.
+ *
+ * @internal
+ */
+export interface ProgressRecord {
+  /** The attempt that said it; another one starts from nothing. */
+  attempt: number;
+  stage?: { name: string; meta?: unknown };
+  progress?: unknown;
+}
+
+/** A BullMQ job of ours. @internal */
+export type StoredJob = Job<JobEnvelope, unknown, string>;
+
+/** BullMQ's largest number is the least urgent and its 0 is kept for jobs that were given back (design.md 1.3). */
+const LEAST_URGENT = 10;
+
+/** Celery's scale, 9 first, to BullMQ's, 1 first. @internal */
+export function toEnginePriority(priority: number): number {
+  return LEAST_URGENT - priority;
+}
+
+/** The running attempt of an active job, from 1: attempts whose process died count (engine.md 4). @internal */
+export function attemptNumber(job: StoredJob): number {
+  return job.attemptsMade + job.stalledCounter + 1;
+}

@@ -1,0 +1,96 @@
+import ms from 'ms';
+import type { Duration } from '../options/jobs-options.js';
+import {
+  InvalidEnqueueOptionsError,
+  JobCancelledError,
+  JobFailedError,
+  JobNotFoundError,
+  ResultTimeoutError,
+} from './client.errors.js';
+import type { JobStatus } from './job-status.js';
+
+/** What a handle asks of the client. @internal */
+export interface JobOperations {
+  status(id: string): Promise<JobStatus | undefined>;
+  untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined>;
+  cancel(id: string, reason: string | undefined): Promise<boolean>;
+}
+
+/** What is known of a job's start without asking: right after it was enqueued, the truth. @internal */
+export interface ExpectedStart {
+  readonly state: 'pending' | 'scheduled';
+  /** Milliseconds. */
+  readonly delay: number;
+}
+
+const NOW: ExpectedStart = { state: 'pending', delay: 0 };
+
+/**
+ * One job, by its id. Making a handle asks nothing of the backend; each method does.
+ *
+ * @publicApi
+ */
+export class JobHandle<Result = unknown> {
+  /** @internal */
+  constructor(
+    /** `<queue>_<uuid>`; can be handed to a client as the key to the job's status. */
+    readonly id: string,
+    private readonly operations: JobOperations,
+    /** @internal */
+    readonly expected: ExpectedStart = NOW,
+  ) {}
+
+  /**
+   * Where the job stands now.
+   *
+   * @throws {@link JobNotFoundError}
+   */
+  async status(): Promise<JobStatus> {
+    const status = await this.operations.status(this.id);
+    if (!status) throw new JobNotFoundError(this.id);
+    return status;
+  }
+
+  /**
+   * Waits until the job has ended, and gives its result.
+   *
+   * @param options - `timeout`: how long to wait, as milliseconds or `'30s'`; 30 s by default. The job goes on after it.
+   * @throws {@link JobFailedError} with what its last attempt threw; {@link JobCancelledError};
+   * {@link ResultTimeoutError}; {@link JobNotFoundError}.
+   * @example
+   * ```ts
+   * import type { JobHandle } from 'nestjs-jobs';
+   *
+   * async function pages(job: JobHandle<{ pages: number }>): Promise<number> {
+   *   return (await job.result({ timeout: '1m' })).pages;
+   * }
+   * ```
+   */
+  async result(options: { timeout?: Duration } = {}): Promise<Result> {
+    const timeout = resolveTimeout(options.timeout ?? '30s');
+    const status = await this.operations.untilEnded(this.id, timeout);
+    if (status === 'timeout') throw new ResultTimeoutError(this.id, timeout);
+    if (!status) throw new JobNotFoundError(this.id);
+    if (status.state === 'cancelled') throw new JobCancelledError(this.id, status.reason);
+    if (status.state === 'failed') throw new JobFailedError(this.id, status.task, status.error!);
+    return status.result as Result;
+  }
+
+  /**
+   * Cancels the job if it is not running yet. Its id still answers, with the state `cancelled` and the reason.
+   *
+   * @returns whether it is cancelled now: false for a job that runs or has ended.
+   * @throws {@link JobNotFoundError}
+   */
+  async cancel(options: { reason?: string } = {}): Promise<boolean> {
+    return this.operations.cancel(this.id, options.reason);
+  }
+}
+
+function resolveTimeout(timeout: Duration): number {
+  const parsed: unknown = typeof timeout === 'string' && timeout !== '' ? ms(timeout as ms.StringValue) : timeout;
+  if (typeof parsed === 'number' && parsed >= 0 && Number.isFinite(parsed)) return parsed;
+  throw new InvalidEnqueueOptionsError(
+    `nestjs-jobs: the timeout of result() must be milliseconds or a string like '30s', but is ${JSON.stringify(timeout)}.`,
+  );
+}

@@ -1,0 +1,14 @@
+import { v7 as uuidv7 } from 'uuid';
+
+/** The queue stands in the id, so that finding a job never means searching the queues. */
+const JOB_ID = /^([a-z][a-z0-9-]*)_([A-Za-z0-9._-]{1,128})$/;
+
+/** `<queue>_<uuidv7>`: cannot be guessed, and sorts by time within its queue. @internal */
+export function newJobId(queue: string): string {
+  return `${queue}_${uuidv7()}`;
+}
+
+/** The queue of a well-formed id; undefined for anything else. @internal */
+export function queueOfJobId(id: string): string | undefined {
+  return JOB_ID.exec(id)?.[1];
+}

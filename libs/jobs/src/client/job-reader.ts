@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import type { StoredJob } from './envelope.js';
+import { queueOfJobId } from './job-id.js';
+import type { JobStatus } from './job-status.js';
+import { Queues } from './queues.js';
+import { readStatus } from './read-status.js';
+
+const FIRST_REREAD = 250;
+const SLOWEST_REREAD = 2_000;
+
+/** Reads what became of jobs. @internal */
+@Injectable()
+export class JobReader {
+  constructor(
+    private readonly queues: Queues,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  /** Undefined for a job that never was, or is not kept any more. */
+  async status(id: string): Promise<JobStatus | undefined> {
+    const queueName = queueOfJobId(id);
+    if (queueName === undefined || !this.options.queues.has(queueName)) return undefined;
+    const queue = this.queues.get(queueName);
+    for (;;) {
+      const [job, state] = await Promise.all([queue.getJob(id) as Promise<StoredJob | undefined>, queue.getJobState(id)]);
+      if (!job || state === 'unknown') return undefined;
+      const ended = state === 'completed' || state === 'failed';
+      // The state is read a moment after the job; one that ended in between is read again, whole.
+      if (ended && job.finishedOn === undefined) continue;
+      return ended && isExpired(job, state === 'completed') ? undefined : readStatus(job, state);
+    }
+  }
+
+  /**
+   * Resolves with the status of an ended job; with undefined when there is none of this id, or when `timeout` ms passed.
+   * Events only make it quicker: the state is read again and again, ever more slowly, until it is final.
+   */
+  async untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined> {
+    let status = await this.status(id);
+    if (!status || status.terminal) return status;
+    const deadline = Date.now() + timeout;
+    const ended = this.endedEvent(status.queue, id);
+    try {
+      for (let wait = FIRST_REREAD; ; wait = Math.min(wait * 2, SLOWEST_REREAD)) {
+        const left = deadline - Date.now();
+        if (left <= 0) return 'timeout';
+        await ended.orAfter(Math.min(wait, left));
+        status = await this.status(id);
+        if (!status || status.terminal) return status;
+      }
+    } finally {
+      ended.stop();
+    }
+  }
+
+  private endedEvent(queueName: string, id: string): { orAfter(wait: number): Promise<void>; stop(): void } {
+    const events = this.queues.eventsOf(queueName);
+    // BullMQ emits `completed:<id>` beside `completed`, which its types do not tell.
+    const names = ['completed', 'failed'].map((name) => `${name}:${id}` as 'completed');
+    let seen = false;
+    let wake: (() => void) | undefined;
+    const onEnded = (): void => {
+      seen = true;
+      wake?.();
+    };
+    for (const name of names) events.on(name, onEnded);
+    return {
+      async orAfter(wait) {
+        const timer = new AbortController();
+        wake = () => timer.abort();
+        if (!seen) await sleep(wait, undefined, { signal: timer.signal }).catch(() => {});
+        seen = false;
+      },
+      stop() {
+        for (const name of names) events.off(name, onEnded);
+      },
+    };
+  }
+}
+
+/** BullMQ removes old jobs when the next one ends; that must not make an old one readable for longer. */
+function isExpired(job: StoredJob, succeeded: boolean): boolean {
+  const keep = succeeded ? job.opts.removeOnComplete : job.opts.removeOnFail;
+  const age = typeof keep === 'object' && 'age' in keep ? keep.age : undefined;
+  return age !== undefined && job.finishedOn! + age * 1_000 < Date.now();
+}

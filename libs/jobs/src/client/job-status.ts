@@ -1,0 +1,66 @@
+/**
+ * Where a job stands. `scheduled`: its time has not come; `pending`: it may run; `blocked`: it waits for children;
+ * `running`; `retrying`: it waits for its next attempt; the last three never change again.
+ *
+ * @publicApi
+ */
+export type JobState =
+  | 'scheduled'
+  | 'pending'
+  | 'blocked'
+  | 'running'
+  | 'retrying'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled';
+
+/** What a job or an attempt failed with. Never a stack. @publicApi */
+export interface JobErrorInfo {
+  name: string;
+  message: string;
+  /** The error's own `code`, when it has one. */
+  code?: string;
+}
+
+/** One run of a job. @publicApi */
+export interface JobAttempt {
+  /** From 1. */
+  attempt: number;
+  startedAt: string;
+  /** Null while it runs. */
+  endedAt: string | null;
+  error?: JobErrorInfo;
+}
+
+/**
+ * Everything that can be said of a job; the same object from `handle.status()` and over HTTP. Times are ISO-8601 in
+ * UTC.
+ *
+ * @publicApi
+ */
+export interface JobStatus {
+  id: string;
+  task: string;
+  queue: string;
+  state: JobState;
+  /** Why it was cancelled, when a reason was given. */
+  reason?: string;
+  /** The last stage that the running or last attempt named, and what it said of it. */
+  stage?: { name: string; meta?: unknown };
+  /** What the running or last attempt reported: a percentage or an object. */
+  progress?: unknown;
+  /** The running or last attempt, from 1; 0 before the first. */
+  attempt: number;
+  maxAttempts: number;
+  attempts: JobAttempt[];
+  createdAt: string;
+  /** When it is or was due, for a delayed job and for one that waits for its next attempt. */
+  scheduledFor?: string;
+  /** Start of the running or last attempt. */
+  startedAt?: string;
+  finishedAt?: string;
+  result?: unknown;
+  error?: JobErrorInfo;
+  /** Whether `state` is final. */
+  terminal: boolean;
+}

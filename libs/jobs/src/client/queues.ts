@@ -1,0 +1,47 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Queue, QueueEvents } from 'bullmq';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+
+/** The process's BullMQ queues and their event streams: one each, made when first needed. @internal */
+@Injectable()
+export class Queues {
+  private readonly logger = new Logger('Jobs');
+  private readonly queues = new Map<string, Queue>();
+  private readonly events = new Map<string, QueueEvents>();
+
+  constructor(@Inject(QUEUE_BACKEND) private readonly backend: QueueBackend) {}
+
+  get(name: string): Queue {
+    let queue = this.queues.get(name);
+    if (!queue) {
+      queue = this.backend.createQueue(name).on('error', this.reportErrorOf(name));
+      this.queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  /** Hints that something happened; an event may be lost (engine.md 13), so whoever needs to know re-reads. */
+  eventsOf(name: string): QueueEvents {
+    let events = this.events.get(name);
+    if (!events) {
+      events = this.backend.createQueueEvents(name).setMaxListeners(0).on('error', this.reportErrorOf(name));
+      this.events.set(name, events);
+    }
+    return events;
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.events.values(), ...this.queues.values()].map((each) => each.close());
+    this.events.clear();
+    this.queues.clear();
+    await Promise.allSettled(closing);
+  }
+
+  /** Without a listener an error event would end the process. Lost connections are reported by the backend itself. */
+  private reportErrorOf(name: string): (error: Error) => void {
+    return (error) => {
+      if (!this.backend.isConnectionError(error)) this.logger.error(`Queue ${name}: ${error.message}`);
+    };
+  }
+}

@@ -1,0 +1,70 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { attemptNumber, type StoredJob } from '../client/envelope.js';
+import { findNotJson } from '../client/json-check.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { retryDelay } from '../retry/retry-policy.js';
+import type { TaskDefinition } from '../task/task-definition.js';
+import { TaskRegistry } from '../task/task.registry.js';
+import type { AttemptOutcome } from './attempt-outcome.js';
+import { JobStalledError, NonRetryableError, ResultNotSerializableError, UnknownTaskError } from './execution.errors.js';
+import { JobContext } from './job-context.js';
+import { TaskContextCreator, type TaskHandler } from './task-context.creator.js';
+
+/** How often a job of an unknown task is looked at again. */
+const UNKNOWN_TASK_RECHECK = 5_000;
+
+/** Runs one attempt of a job, and is the only place that decides how the attempt ended. @internal */
+@Injectable()
+export class TaskExecutor {
+  private readonly handlers = new WeakMap<TaskDefinition, TaskHandler>();
+
+  constructor(
+    private readonly registry: TaskRegistry,
+    private readonly contexts: TaskContextCreator,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  async execute(job: StoredJob): Promise<AttemptOutcome> {
+    const task = this.registry.find(job.name);
+    if (!task) return this.waitForCode(job);
+    if (attemptNumber(job) > (job.opts.attempts ?? 1)) return { kind: 'failed', error: new JobStalledError() };
+    try {
+      return { kind: 'succeeded', result: await this.run(task, job) };
+    } catch (error) {
+      return this.afterFailure(task, job, error);
+    }
+  }
+
+  private async run(task: TaskDefinition, job: StoredJob): Promise<unknown> {
+    const context = new JobContext(job);
+    const result = await JobContext.run(context, () => this.handlerOf(task)(job.data.p, context));
+    const notJson = findNotJson(result);
+    if (notJson) throw new ResultNotSerializableError(task.name, notJson);
+    return result;
+  }
+
+  private afterFailure(task: TaskDefinition, job: StoredJob, error: unknown): AttemptOutcome {
+    const attempt = attemptNumber(job);
+    if (error instanceof NonRetryableError || attempt >= (job.opts.attempts ?? 1)) return { kind: 'failed', error };
+    return { kind: 'retrying', error, delay: retryDelay(task.retry, attempt) };
+  }
+
+  /** A rolling deploy may be about to bring the code. */
+  private waitForCode(job: StoredJob): AttemptOutcome {
+    const due = job.timestamp + (job.opts.delay ?? 0);
+    if (Date.now() - due < this.options.unknownTaskGrace) {
+      return { kind: 'released', until: Date.now() + Math.min(UNKNOWN_TASK_RECHECK, this.options.unknownTaskGrace) };
+    }
+    return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName) };
+  }
+
+  private handlerOf(task: TaskDefinition): TaskHandler {
+    let handler = this.handlers.get(task);
+    if (!handler) {
+      handler = this.contexts.create(task);
+      this.handlers.set(task, handler);
+    }
+    return handler;
+  }
+}

@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { JobsRunner } from '../worker/jobs.runner.js';
+
+/**
+ * Tells Terminus whether background jobs work: the backend answers, and the workers of this process consume.
+ *
+ * @example
+ * ```ts
+ * import { Controller, Get } from '@nestjs/common';
+ * import { HealthCheck, type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
+ * import { JobsHealthIndicator } from 'nestjs-jobs/health';
+ *
+ * @Controller('health')
+ * export class HealthController {
+ *   constructor(
+ *     private readonly health: HealthCheckService,
+ *     private readonly jobs: JobsHealthIndicator,
+ *   ) {}
+ *
+ *   @Get()
+ *   @HealthCheck()
+ *   check(): Promise<HealthCheckResult> {
+ *     return this.health.check([() => this.jobs.isHealthy('jobs')]);
+ *   }
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+@Injectable()
+export class JobsHealthIndicator {
+  /** @internal */
+  constructor(
+    private readonly indicator: HealthIndicatorService,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  /** Down with the reasons when the backend does not answer within `connectTimeout`, or a worker does not consume. */
+  async isHealthy(key = 'jobs'): Promise<HealthIndicatorResult> {
+    const check = this.indicator.check(key);
+    const backend = this.find<QueueBackend>(QUEUE_BACKEND);
+    try {
+      await backend.ping(this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS).connectTimeout);
+    } catch (error) {
+      return check.down({ backend: backend.kind, reasons: [(error as Error).message] });
+    }
+    const queues = await this.find<JobsRunner>(JobsRunner).consumption();
+    const reasons = queues.filter(({ problem }) => problem).map(({ queue, problem }) => `queue ${queue}: ${problem}`);
+    if (reasons.length > 0) return check.down({ backend: backend.kind, reasons });
+    return check.up({ backend: backend.kind, working: queues.map(({ queue }) => queue) });
+  }
+
+  /** The workers' module is not global; wherever it is, there is one. */
+  private find<T>(token: symbol | (abstract new (...args: never[]) => T)): T {
+    return this.moduleRef.get<T>(token as symbol, { strict: false });
+  }
+}

@@ -1,0 +1,16 @@
+import type { JobStatus } from '../client/job-status.js';
+
+/** What a client wants to do with a job. @publicApi */
+export type JobAction = 'read' | 'cancel';
+
+/** Options of {@link JobsHttpModule.forRoot}. @publicApi */
+export interface JobsHttpOptions {
+  /**
+   * Decides whether a request may do that with the job. Without it a job can be read by anyone who knows its id, and
+   * nothing else is allowed; with it, it decides about everything.
+   */
+  authorize?: (request: unknown, job: JobStatus, action: JobAction) => boolean | Promise<boolean>;
+}
+
+/** @internal */
+export const JOBS_HTTP_OPTIONS = Symbol.for('nestjs-jobs:http-options');

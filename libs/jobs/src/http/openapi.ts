@@ -1,0 +1,122 @@
+import { SetMetadata } from '@nestjs/common';
+
+/**
+ * Descriptions for Swagger, under the metadata keys that @nestjs/swagger reads. Its decorators are not used, so that it
+ * stays optional; a test holds the outcome against the real SwaggerModule.
+ */
+const KEYS = {
+  tags: 'swagger/apiUseTags',
+  operation: 'swagger/apiOperation',
+  parameters: 'swagger/apiParameters',
+  responses: 'swagger/apiResponse',
+} as const;
+
+type Schema = Record<string, unknown>;
+
+interface Operation {
+  summary: string;
+  parameters?: Schema[];
+  body?: Schema;
+  /** By status: the schema of the body, or for an error what it means. */
+  responses: Record<number, Schema | string>;
+}
+
+/** @internal */
+export function TagJobs(): ClassDecorator {
+  return SetMetadata(KEYS.tags, ['jobs']);
+}
+
+/** @internal */
+export function describeOperation({ summary, parameters = [], body, responses }: Operation): MethodDecorator {
+  const bodyParameter = body ? [{ in: 'body', name: 'body', required: true, schema: body }] : [];
+  const described = Object.entries(responses).map(([status, response]) => {
+    const entry = typeof response === 'string' ? { description: response } : { description: '', schema: response };
+    return [status, entry] as const;
+  });
+  const decorators = [
+    SetMetadata(KEYS.operation, { summary }),
+    SetMetadata(KEYS.parameters, [...parameters, ...bodyParameter]),
+    SetMetadata(KEYS.responses, Object.fromEntries(described)),
+  ];
+  return (target, method, descriptor) => {
+    for (const decorate of decorators) decorate(target, method, descriptor);
+  };
+}
+
+const id = { type: 'string', example: 'default_0198c7a2-6d3e-7c41-9a55-3f0f6f1f2b11' };
+const time = { type: 'string', format: 'date-time' };
+const anything = { description: 'Any JSON value' };
+const error = {
+  type: 'object',
+  properties: { name: { type: 'string' }, message: { type: 'string' }, code: { type: 'string' } },
+  required: ['name', 'message'],
+};
+
+/** @internal */
+export const idParameter: Schema = { name: 'id', in: 'path', required: true, schema: id };
+
+/** @internal */
+export const jobStatusSchema: Schema = {
+  type: 'object',
+  properties: {
+    id,
+    task: { type: 'string' },
+    queue: { type: 'string' },
+    state: {
+      type: 'string',
+      enum: ['scheduled', 'pending', 'blocked', 'running', 'retrying', 'succeeded', 'failed', 'cancelled'],
+    },
+    reason: { type: 'string', description: 'Why it was cancelled' },
+    stage: { type: 'object', properties: { name: { type: 'string' }, meta: anything } },
+    progress: anything,
+    attempt: { type: 'integer', description: 'The running or last attempt; 0 before the first' },
+    maxAttempts: { type: 'integer' },
+    attempts: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: { attempt: { type: 'integer' }, startedAt: time, endedAt: { ...time, nullable: true }, error },
+      },
+    },
+    createdAt: time,
+    scheduledFor: time,
+    startedAt: time,
+    finishedAt: time,
+    result: anything,
+    error,
+    terminal: { type: 'boolean', description: 'Whether the state is final' },
+  },
+  required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'terminal'],
+};
+
+/** @internal */
+export const batchSchema = {
+  request: {
+    type: 'object',
+    properties: { ids: { type: 'array', items: id, minItems: 1, maxItems: 100 } },
+    required: ['ids'],
+  },
+  response: {
+    type: 'object',
+    properties: { jobs: { type: 'object', additionalProperties: { ...jobStatusSchema, nullable: true } } },
+    required: ['jobs'],
+  },
+} satisfies Record<string, Schema>;
+
+/** @internal */
+export const cancelledSchema: Schema = {
+  type: 'object',
+  properties: { cancelled: { type: 'boolean', description: 'False for a job that runs or has ended' } },
+  required: ['cancelled'],
+};
+
+/** The body of a 202 answer made with `accepted(job)`, for the `@ApiAcceptedResponse` of an endpoint. @publicApi */
+export const acceptedJobSchema: Schema = {
+  type: 'object',
+  properties: {
+    id,
+    state: { type: 'string', enum: ['pending', 'scheduled'] },
+    pollUrl: { type: 'string', example: `/jobs/${id.example}` },
+  },
+  required: ['id', 'state', 'pollUrl'],
+};

@@ -1,0 +1,44 @@
+export { JobsModule } from './jobs.module.js';
+export type {
+  ByteSize,
+  Duration,
+  JobsConnection,
+  JobsModuleOptions,
+  QueueOptions,
+  TaskDefaultsOptions,
+  WorkersOption,
+} from './options/jobs-options.js';
+export { InvalidJobsOptionsError, UnknownJobsOptionError } from './options/jobs-options.error.js';
+export type { RetryPolicy } from './retry/retry-policy.js';
+
+export { Task, type TaskOptions } from './task/task.decorator.js';
+export { Payload } from './task/payload.decorator.js';
+export { task, type PayloadOf, type ResultOf, type TaskHost, type TaskRef } from './task/task-ref.js';
+export { DuplicateTaskError, InvalidTaskError, NotATaskError } from './task/task.errors.js';
+
+export { JobsService } from './client/jobs.service.js';
+export { JobHandle } from './client/job-handle.js';
+export type { EnqueueArguments } from './client/jobs-client.js';
+export { Priority, type EnqueueOptions } from './client/enqueue-options.js';
+export type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './client/job-status.js';
+export {
+  InvalidEnqueueOptionsError,
+  JobCancelledError,
+  JobFailedError,
+  JobNotFoundError,
+  PayloadNotSerializableError,
+  PayloadTooLargeError,
+  ResultTimeoutError,
+} from './client/client.errors.js';
+
+export { JobContext } from './execution/job-context.js';
+export { isJobsContext, JOBS_CONTEXT_TYPE } from './execution/execution-context.js';
+export {
+  JobStalledError,
+  NonRetryableError,
+  ResultNotSerializableError,
+  UnknownTaskError,
+} from './execution/execution.errors.js';
+
+export { JobsRunner, type Consumption } from './worker/jobs.runner.js';
+export { BackendUnavailableError, MissingPeerError } from './backend/backend.errors.js';

@@ -1,0 +1,74 @@
+import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { QUEUE_BACKEND } from './backend/backend.tokens.js';
+import { openBackend } from './backend/open-backend.js';
+import type { QueueBackend } from './backend/queue-backend.js';
+import { JobReader } from './client/job-reader.js';
+import { JobsClient } from './client/jobs-client.js';
+import { JobsService } from './client/jobs.service.js';
+import { Queues } from './client/queues.js';
+import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
+import type { JobsModuleOptions, ResolvedJobsOptions } from './options/jobs-options.js';
+import { RESOLVED_OPTIONS } from './options/options.tokens.js';
+import { resolveOptions } from './options/resolve-options.js';
+import { TaskExplorer } from './task/task.explorer.js';
+import { TaskRegistry } from './task/task.registry.js';
+import { TaskSettings } from './task/task.settings.js';
+
+/**
+ * Options, queues and client. Nest initialises global modules first and destroys them last, which is right for these:
+ * a job that enqueues while the workers drain must find its queue open.
+ *
+ * @internal
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    {
+      provide: RESOLVED_OPTIONS,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: JobsModuleOptions) => resolveOptions(options),
+    },
+    {
+      provide: QUEUE_BACKEND,
+      inject: [RESOLVED_OPTIONS],
+      useFactory: (options: ResolvedJobsOptions) => {
+        const logger = new Logger('Jobs');
+        return openBackend(options, (error) => logger.error(error.message));
+      },
+    },
+    TaskSettings,
+    TaskExplorer,
+    TaskRegistry,
+    Queues,
+    JobReader,
+    JobsClient,
+    JobsService,
+  ],
+  exports: [RESOLVED_OPTIONS, QUEUE_BACKEND, TaskRegistry, Queues, JobsService],
+})
+export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    private readonly explorer: TaskExplorer,
+    private readonly registry: TaskRegistry,
+    private readonly queues: Queues,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+  ) {
+    super();
+  }
+
+  async onModuleInit(): Promise<void> {
+    try {
+      this.registry.fill(this.explorer.explore());
+    } catch (error) {
+      // Nest runs no shutdown hooks after a boot that failed.
+      await this.backend.close();
+      throw error;
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.queues.close();
+    await this.backend.close();
+  }
+}

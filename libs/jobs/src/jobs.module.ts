@@ -1,0 +1,60 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { TaskContextCreator } from './execution/task-context.creator.js';
+import { TaskExecutor } from './execution/task.executor.js';
+import { JobsCoreModule } from './jobs-core.module.js';
+import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
+import { BootReport } from './worker/boot-report.js';
+import { JobsRunner } from './worker/jobs.runner.js';
+import { WorkerPresence } from './worker/worker-presence.js';
+
+/**
+ * Background jobs for a Nest app. Import it once, last in the root module: then its workers are stopped, and have
+ * finished what they were doing, before the modules that their tasks use are destroyed.
+ *
+ * Everything injectable from here is available in every module of the app, unless `global: false`.
+ *
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { JobsModule } from 'nestjs-jobs';
+ *
+ * @Module({
+ *   imports: [
+ *     JobsModule.forRoot({
+ *       connection: 'redis://localhost:6379',
+ *       queues: { critical: { concurrency: 8 }, bulk: { concurrency: 2 } },
+ *     }),
+ *   ],
+ * })
+ * export class AppModule {}
+ * ```
+ *
+ * @publicApi
+ */
+@Module({
+  providers: [TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, JobsRunner],
+  exports: [JobsRunner],
+})
+export class JobsModule {
+  /**
+   * With no options: embedded, everything in `.jobs/`.
+   *
+   * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError} and the errors of tasks, all at boot.
+   */
+  static forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return this.around(JobsCoreModule.forRoot(options));
+  }
+
+  /** As {@link JobsModule.forRoot}, with options that are computed, injected or asked of a class of yours. */
+  static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return this.around(JobsCoreModule.forRootAsync(options));
+  }
+
+  /**
+   * The workers live in this module, which is never global, around the global core: only so does Nest stop them before
+   * other modules and close the queues after them.
+   */
+  private static around(core: DynamicModule): DynamicModule {
+    return { module: JobsModule, imports: [core], exports: [core] };
+  }
+}

@@ -1,0 +1,111 @@
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';
+
+/** Milliseconds, or a string that the package `ms` reads: `'10m'`, `'1h'`. */
+export type Duration = number | string;
+
+/** Bytes, or a string that the package `bytes` reads: `'64kb'`, `'10mb'`. */
+export type ByteSize = number | string;
+
+/**
+ * Where jobs live.
+ *
+ * - a `redis://` or `rediss://` url, or `{ redis }` with ioredis options, a `Redis` or a `Cluster` of yours;
+ * - `{ embedded: { dataDir } }`: a Postgres inside this process (PGlite), stored in `dataDir`, or in memory only with
+ *   `dataDir: 'memory://'`.
+ *
+ * No `connection` at all means embedded in `.jobs/`, except with NODE_ENV=production, where it must be named.
+ */
+export type JobsConnection =
+  | string
+  | { redis: string | RedisOptions | Redis | Cluster }
+  | { embedded: { /** @default '.jobs' */ dataDir?: string } };
+
+/** Options of one queue. @publicApi */
+export interface QueueOptions {
+  /** Jobs of this queue that one process runs at the same time. @default 10 */
+  concurrency?: number;
+}
+
+/**
+ * Which of the declared queues this process works: all, none (`false`: it only enqueues), or some by name.
+ */
+export type WorkersOption = boolean | { only: readonly string[] } | { except: readonly string[] };
+
+/** Options that every task has, set once for the module. @publicApi */
+export interface TaskDefaultsOptions {
+  /** How a failed attempt is tried again. @default 3 attempts, 1s, doubling up to 10m, full jitter */
+  retry?: RetryPolicy;
+}
+
+/**
+ * Options of {@link JobsModule.forRoot}. All are optional; an unknown key or a bad value stops the boot with the
+ * option's path, what was expected and what came.
+ *
+ * @publicApi
+ */
+export interface JobsModuleOptions {
+  /** Where jobs live. @default embedded in `.jobs/` */
+  connection?: JobsConnection;
+  /** How long boot and each enqueue wait for an unreachable backend. @default '2s' */
+  connectTimeout?: Duration;
+  /** Key prefix in Redis, schema in Postgres; apps that share a store need different ones. @default 'jobs' */
+  namespace?: string;
+  /** Queue name (`[a-z][a-z0-9-]*`) to its options. The default queue is always there. */
+  queues?: Record<string, QueueOptions>;
+  /** The queue of tasks that name none. @default 'default' */
+  defaultQueue?: string;
+  /** Which queues this process works. @default true */
+  workers?: WorkersOption;
+  /** Task options that hold unless the task sets its own. */
+  defaults?: TaskDefaultsOptions;
+  results?: {
+    /** How long a succeeded job and its result can be read. @default '24h' */
+    keepFor?: Duration;
+    /** How long a failed or cancelled job can be read. @default '7d' */
+    keepFailedFor?: Duration;
+  };
+  payload?: {
+    /** The largest payload, as JSON. @default '256kb' */
+    maxSize?: ByteSize;
+  };
+  /** How long a job whose task no worker knows waits for a deploy that brings it. @default '1h' */
+  unknownTaskGrace?: Duration;
+  /**
+   * How long a worker's claim on a running job lasts without renewal. Workers renew at half of it; the job of a worker
+   * that died runs again between one and two leases later. One value for the whole fleet. @default '30s'
+   */
+  lease?: Duration;
+  shutdown?: {
+    /** How long a stopping process waits for its running jobs. @default '30s' */
+    grace?: Duration;
+  };
+}
+
+/** {@link JobsModuleOptions} after validation, every default filled in. @internal */
+export interface ResolvedJobsOptions {
+  readonly connection: ResolvedConnection;
+  readonly connectTimeout: number;
+  readonly namespace: string;
+  readonly queues: ReadonlyMap<string, ResolvedQueueOptions>;
+  readonly defaultQueue: string;
+  /** Names of the queues that this process works. */
+  readonly workedQueues: ReadonlySet<string>;
+  readonly retry: ResolvedRetryPolicy;
+  readonly keepFor: number;
+  readonly keepFailedFor: number;
+  readonly maxPayloadSize: number;
+  readonly unknownTaskGrace: number;
+  readonly lease: number;
+  readonly shutdownGrace: number;
+}
+
+/** @internal */
+export interface ResolvedQueueOptions {
+  readonly concurrency: number;
+}
+
+/** @internal */
+export type ResolvedConnection =
+  | { readonly kind: 'embedded'; readonly dataDir: string; readonly byDefault: boolean }
+  | { readonly kind: 'redis'; readonly redis: string | RedisOptions | Redis | Cluster };

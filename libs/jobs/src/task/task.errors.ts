@@ -1,0 +1,30 @@
+/** `task(Class, 'method')` named a method that is no task. @publicApi */
+export class NotATaskError extends Error {
+  override readonly name = 'NotATaskError';
+
+  constructor(className: string, method: string) {
+    super(`nestjs-jobs: ${className}.${method} is no task. Put @Task() on the method.`);
+  }
+}
+
+/** A class or a method cannot carry the `@Task` it has. The app does not boot. @publicApi */
+export class InvalidTaskError extends Error {
+  override readonly name = 'InvalidTaskError';
+
+  constructor(place: string, problem: string, fix: string) {
+    super(`nestjs-jobs: ${place} ${problem}. ${fix}.`);
+  }
+}
+
+/** Two tasks have one name, so a job could not tell which of them to run. The app does not boot. @publicApi */
+export class DuplicateTaskError extends Error {
+  override readonly name = 'DuplicateTaskError';
+
+  constructor(taskName: string, first: string, second: string) {
+    const fix =
+      first === second
+        ? 'The class is provided twice: provide it in one module and export it from there'
+        : "Give one of them another name: @Task({ name: '...' })";
+    super(`nestjs-jobs: the task name "${taskName}" is used twice, by ${first} and by ${second}. ${fix}.`);
+  }
+}

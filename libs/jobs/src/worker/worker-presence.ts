@@ -1,0 +1,78 @@
+import { hostname } from 'node:os';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { Queues } from '../client/queues.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+
+const COLLECTION = 'processes';
+const HEARTBEAT = 10_000;
+const FORGOTTEN_AFTER = 3 * HEARTBEAT;
+
+/**
+ * Tells the fleet which queues this process works, and warns of queues in which jobs wait although no process works
+ * them: a typing error in a deployment, most often.
+ *
+ * @internal
+ */
+@Injectable()
+export class WorkerPresence {
+  private readonly logger = new Logger('Jobs');
+  private readonly processId = uuidv7();
+  private readonly warned = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
+  private beating: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly queues: Queues,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  start(): void {
+    const beat = (): void => {
+      // An unreachable backend is reported by the health check; the next beat tries again.
+      this.beating = this.beat().catch((error: Error) => this.logger.debug(`No heartbeat: ${error.message}`));
+    };
+    this.timer = setInterval(beat, HEARTBEAT).unref();
+    beat();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.beating;
+    await this.backend.ledger.delete(COLLECTION, this.processId).catch(() => undefined);
+  }
+
+  /** The queues that some live process works. */
+  async servedQueues(): Promise<Set<string>> {
+    const records = await this.backend.ledger.list(COLLECTION);
+    return new Set(records.flatMap(({ value }) => (value as { queues: string[] }).queues));
+  }
+
+  private async beat(): Promise<void> {
+    const self = { queues: [...this.options.workedQueues], host: hostname(), pid: process.pid };
+    await this.backend.ledger.put(COLLECTION, this.processId, self, FORGOTTEN_AFTER);
+    await this.warnOfUnserved();
+  }
+
+  private async warnOfUnserved(): Promise<void> {
+    const served = await this.servedQueues();
+    for (const queue of this.options.queues.keys()) {
+      if (served.has(queue)) {
+        this.warned.delete(queue);
+        continue;
+      }
+      if (this.warned.has(queue)) continue;
+      const { waiting = 0, prioritized = 0 } = await this.queues.get(queue).getJobCounts('waiting', 'prioritized');
+      if (waiting + prioritized === 0) continue;
+      this.warned.add(queue);
+      this.logger.warn(
+        `Queue "${queue}": ${waiting + prioritized} jobs wait, and no process works it. ` +
+          "Start one whose 'workers' option includes it.",
+      );
+    }
+  }
+}
