@@ -7,7 +7,10 @@ import type { QueueBackend } from './queue-backend.js';
  *
  * @internal
  */
-export async function openBackend(options: ResolvedJobsOptions, onError: (error: Error) => void): Promise<QueueBackend> {
+export async function openBackend(
+  options: ResolvedJobsOptions,
+  onError: (error: Error) => void,
+): Promise<QueueBackend> {
   const { connection, namespace, shutdownGrace } = options;
   if (connection.kind === 'embedded') {
     const { EmbeddedBackend } = await import('./embedded/embedded-backend.js');

@@ -48,7 +48,12 @@ export function resolveEnqueueOptions(options: EnqueueOptions | undefined, now: 
     return {
       queue: options.queue,
       delay: resolveDelay(options, now),
-      priority: reader.check('priority', priority, (n) => Number.isInteger(n) && n >= 0 && n <= 9, 'a whole number from 0 to 9'),
+      priority: reader.check(
+        'priority',
+        priority,
+        (n) => Number.isInteger(n) && n >= 0 && n <= 9,
+        'a whole number from 0 to 9',
+      ),
     };
   } catch (error) {
     throw error instanceof Error ? new InvalidEnqueueOptionsError(error.message, { cause: error }) : error;
@@ -76,7 +81,11 @@ function toTime(runAt: unknown): number {
         ? Date.parse(runAt)
         : Number.NaN;
   if (Number.isNaN(time)) {
-    throw new InvalidJobsOptionsError('runAt', "a valid Date or ISO-8601 with a zone, as in '2030-01-31T09:00:00Z'", runAt);
+    throw new InvalidJobsOptionsError(
+      'runAt',
+      "a valid Date or ISO-8601 with a zone, as in '2030-01-31T09:00:00Z'",
+      runAt,
+    );
   }
   return time;
 }

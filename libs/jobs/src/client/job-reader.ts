@@ -25,7 +25,10 @@ export class JobReader {
     if (queueName === undefined || !this.options.queues.has(queueName)) return undefined;
     const queue = this.queues.get(queueName);
     for (;;) {
-      const [job, state] = await Promise.all([queue.getJob(id) as Promise<StoredJob | undefined>, queue.getJobState(id)]);
+      const [job, state] = await Promise.all([
+        queue.getJob(id) as Promise<StoredJob | undefined>,
+        queue.getJobState(id),
+      ]);
       if (!job || state === 'unknown') return undefined;
       const ended = state === 'completed' || state === 'failed';
       // The state is read a moment after the job; one that ended in between is read again, whole.

@@ -5,14 +5,7 @@
  * @publicApi
  */
 export type JobState =
-  | 'scheduled'
-  | 'pending'
-  | 'blocked'
-  | 'running'
-  | 'retrying'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled';
+  'scheduled' | 'pending' | 'blocked' | 'running' | 'retrying' | 'succeeded' | 'failed' | 'cancelled';
 
 /** What a job or an attempt failed with. Never a stack. @publicApi */
 export interface JobErrorInfo {

@@ -62,7 +62,8 @@ function findInProperties(value: object, path: string, ancestors: Set<object>): 
   if (Object.getOwnPropertySymbols(value).length > 0) return { path, found: 'an object with a symbol as a key' };
   for (const [key, property] of Object.entries(value)) {
     const propertyPath = /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
-    const found = findInString(key, propertyPath) ?? (property === undefined ? undefined : find(property, propertyPath, ancestors));
+    const found =
+      findInString(key, propertyPath) ?? (property === undefined ? undefined : find(property, propertyPath, ancestors));
     if (found) return found;
   }
   return undefined;

@@ -60,7 +60,9 @@ function stateOf(job: StoredJob, engineState: EngineState, failures: readonly Jo
  */
 function readCancellation(job: StoredJob, engineState: EngineState): { reason?: string } | undefined {
   if (engineState === 'completed') return undefined;
-  return readCancelMark(job.deferredFailure) ?? (engineState === 'failed' ? readCancelMark(job.failedReason) : undefined);
+  return (
+    readCancelMark(job.deferredFailure) ?? (engineState === 'failed' ? readCancelMark(job.failedReason) : undefined)
+  );
 }
 
 function attemptsOf(job: StoredJob, state: JobState, failures: readonly JobAttempt[]): JobAttempt[] {

@@ -7,7 +7,12 @@ import { retryDelay } from '../retry/retry-policy.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import type { AttemptOutcome } from './attempt-outcome.js';
-import { JobStalledError, NonRetryableError, ResultNotSerializableError, UnknownTaskError } from './execution.errors.js';
+import {
+  JobStalledError,
+  NonRetryableError,
+  ResultNotSerializableError,
+  UnknownTaskError,
+} from './execution.errors.js';
 import { JobContext } from './job-context.js';
 import { TaskContextCreator, type TaskHandler } from './task-context.creator.js';
 

@@ -28,7 +28,8 @@ export function TagJobs(): ClassDecorator {
 
 /** @internal */
 export function describeOperation({ summary, parameters = [], body, responses }: Operation): MethodDecorator {
-  const bodyParameter = body ? [{ in: 'body', name: 'body', required: true, schema: body }] : [];
+  // Swagger takes a body's schema as it is only beside a primitive type.
+  const bodyParameter = body ? [{ in: 'body', type: String, required: true, schema: body }] : [];
   const described = Object.entries(responses).map(([status, response]) => {
     const entry = typeof response === 'string' ? { description: response } : { description: '', schema: response };
     return [status, entry] as const;

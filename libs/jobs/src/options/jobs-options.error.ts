@@ -21,7 +21,8 @@ function describe(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   // The values of an object stay out of the message: a connection's hold passwords.
-  if (typeof value === 'object' && value !== null) return `an object with the keys ${Object.keys(value).join(', ') || '(none)'}`;
+  if (typeof value === 'object' && value !== null)
+    return `an object with the keys ${Object.keys(value).join(', ') || '(none)'}`;
   return JSON.stringify(value);
 }
 

@@ -11,7 +11,8 @@ export class OptionReader {
     private readonly path: string,
     knownKeys: readonly string[],
   ) {
-    if (value !== undefined && !isPlainObject(value)) throw new InvalidJobsOptionsError(path || '(all)', 'an object', value);
+    if (value !== undefined && !isPlainObject(value))
+      throw new InvalidJobsOptionsError(path || '(all)', 'an object', value);
     this.values = value ?? {};
     for (const key of Object.keys(this.values)) {
       if (!knownKeys.includes(key)) throw new UnknownJobsOptionError(this.at(key), knownKeys);
@@ -49,7 +50,8 @@ export class OptionReader {
   text(key: string, fallback: string, pattern: RegExp, expected: string): string {
     const value = this.values[key];
     if (value === undefined) return fallback;
-    if (typeof value !== 'string' || !pattern.test(value)) throw new InvalidJobsOptionsError(this.at(key), expected, value);
+    if (typeof value !== 'string' || !pattern.test(value))
+      throw new InvalidJobsOptionsError(this.at(key), expected, value);
     return value;
   }
 

@@ -22,7 +22,10 @@ const DEFAULT_RETRY: ResolvedRetryPolicy = {
 };
 
 /** Checks the module's options and fills in every default. @internal */
-export function resolveOptions(options: JobsModuleOptions = {}, env: NodeJS.ProcessEnv = process.env): ResolvedJobsOptions {
+export function resolveOptions(
+  options: JobsModuleOptions = {},
+  env: NodeJS.ProcessEnv = process.env,
+): ResolvedJobsOptions {
   const reader = new OptionReader(options, '', [
     'connection',
     'connectTimeout',
@@ -72,7 +75,8 @@ export function resolveRetry(value: unknown, path: string, base: ResolvedRetryPo
   return Object.freeze({
     attempts: reader.count('attempts', base.attempts),
     delay: reader.duration('delay', base.delay),
-    factor: factor === undefined ? base.factor : reader.check('factor', factor, (n) => n >= 1, 'a number of at least 1'),
+    factor:
+      factor === undefined ? base.factor : reader.check('factor', factor, (n) => n >= 1, 'a number of at least 1'),
     maxDelay: reader.duration('maxDelay', base.maxDelay),
     jitter: resolveJitter(reader, base.jitter),
   });
@@ -88,7 +92,8 @@ function resolveJitter(reader: OptionReader, fallback: number): number {
 
 function resolveQueues(reader: OptionReader, defaultQueue: string): ReadonlyMap<string, ResolvedQueueOptions> {
   const declared = reader.raw('queues') ?? {};
-  if (!isPlainObject(declared)) throw new InvalidJobsOptionsError('queues', 'an object of queue name to options', declared);
+  if (!isPlainObject(declared))
+    throw new InvalidJobsOptionsError('queues', 'an object of queue name to options', declared);
   const queues = new Map<string, ResolvedQueueOptions>();
   for (const [name, value] of Object.entries({ [defaultQueue]: undefined, ...declared })) {
     const path = `queues.${name}`;
@@ -139,18 +144,26 @@ function resolveConnection(options: JobsModuleOptions, env: NodeJS.ProcessEnv): 
     throw new InvalidJobsOptionsError('connection', CONNECTION_RULE, connection);
   }
   if (embedded !== undefined) {
-    const dataDir = new OptionReader(embedded, 'connection.embedded', ['dataDir']).text('dataDir', '.jobs', /./, 'a path');
+    const dataDir = new OptionReader(embedded, 'connection.embedded', ['dataDir']).text(
+      'dataDir',
+      '.jobs',
+      /./,
+      'a path',
+    );
     return { kind: 'embedded', dataDir, byDefault: false };
   }
   if (typeof redis === 'string') return { kind: 'redis', redis: redisUrl(redis, 'connection.redis') };
-  if (typeof redis !== 'object' || redis === null) throw new InvalidJobsOptionsError('connection.redis', CONNECTION_RULE, redis);
+  if (typeof redis !== 'object' || redis === null)
+    throw new InvalidJobsOptionsError('connection.redis', CONNECTION_RULE, redis);
   return { kind: 'redis', redis: redis as Extract<ResolvedConnection, { kind: 'redis' }>['redis'] };
 }
 
 function redisUrl(url: string, path: string): string {
   if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) {
-    // A url may carry a password: only its scheme is shown.
-    throw new InvalidJobsOptionsError(path, CONNECTION_RULE, url === '' ? url : `${url.split(':', 1)[0]}:...`);
+    // The rest of a url, or of what was meant as one, may be a password.
+    const scheme = /^[a-z+]+(?=:)/.exec(url)?.[0];
+    const shown = url === '' ? '' : scheme ? `${scheme}:...` : '(a string without a scheme)';
+    throw new InvalidJobsOptionsError(path, CONNECTION_RULE, shown);
   }
   return url;
 }

@@ -6,13 +6,15 @@ import type { TaskOptions } from './task.decorator.js';
 export type TaskHost<T extends object = object> = abstract new (...args: never[]) => T;
 
 /** What a task method takes first; `undefined` for a task without payload. */
-export type PayloadOf<Method> = Method extends (...args: infer Args) => unknown
-  ? Args extends [infer Payload, ...unknown[]]
+export type PayloadOf<Method> = Method extends (...args: infer Args) => unknown ? FirstOf<Args> : never;
+
+type FirstOf<Args extends unknown[]> = Args extends []
+  ? undefined
+  : Args extends [infer Payload, ...unknown[]]
     ? Payload
     : Args extends [(infer Payload)?, ...unknown[]]
       ? Payload | undefined
-      : undefined
-  : never;
+      : never;
 
 /** What can be read back of a task method's result: JSON has no `undefined`. */
 export type ResultOf<Method> = Method extends (...args: never[]) => infer Returned

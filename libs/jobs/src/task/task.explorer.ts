@@ -53,7 +53,8 @@ export class TaskExplorer {
 /** Of the class where there is one: a request-scoped provider has no instance at boot. */
 function prototypeOf(provider: ProviderWrapper): object | undefined {
   const instance: unknown = provider.instance;
-  if (typeof instance === 'object' && instance !== null) return prototypeWithConstructor(Object.getPrototypeOf(instance));
+  if (typeof instance === 'object' && instance !== null)
+    return prototypeWithConstructor(Object.getPrototypeOf(instance));
   return prototypeWithConstructor((provider.metatype as { prototype?: unknown } | null)?.prototype);
 }
 

@@ -29,7 +29,10 @@ export class BootReport {
   }
 
   private table(tasks: readonly { name: string; queue: string }[]): string[] {
-    const widths = [Math.max(...tasks.map(({ name }) => name.length)), Math.max(...tasks.map(({ queue }) => queue.length))];
+    const widths = [
+      Math.max(...tasks.map(({ name }) => name.length)),
+      Math.max(...tasks.map(({ queue }) => queue.length)),
+    ];
     return tasks.map(({ name, queue }) => {
       const worked = this.options.workedQueues.has(queue) ? 'worked here' : 'not worked here';
       return `  ${name.padEnd(widths[0]!)}  -> ${queue.padEnd(widths[1]!)}  ${worked}`;

@@ -104,9 +104,11 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     if (!worker.isRunning()) return { queue, consuming: false, problem: 'its worker stopped' };
     const silentFor = Date.now() - worker.lastFetchAt;
     if (silentFor > DEAF_AFTER) {
-      const { active = 0, waiting = 0, prioritized = 0 } = await this.queues
-        .get(queue)
-        .getJobCounts('active', 'waiting', 'prioritized');
+      const {
+        active = 0,
+        waiting = 0,
+        prioritized = 0,
+      } = await this.queues.get(queue).getJobCounts('active', 'waiting', 'prioritized');
       if (waiting + prioritized > 0 && active < worker.concurrency) {
         return { queue, consuming: false, problem: `jobs wait, but its worker asked for none in ${silentFor} ms` };
       }

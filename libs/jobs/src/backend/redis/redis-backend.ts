@@ -60,7 +60,8 @@ export class RedisBackend implements QueueBackend {
 
   async markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark> {
     const keys = [queue.toKey(jobId), queue.toKey('active'), queue.toKey('delayed')];
-    const found = (await this.producer.eval(MARK_CANCELLED, keys.length, ...keys, jobId, mark)) as CancelMark | 'delayed';
+    const found = (await this.producer.eval(MARK_CANCELLED, keys.length, ...keys, jobId, mark)) as
+      CancelMark | 'delayed';
     if (found !== 'delayed') return found;
     await promoteIfDelayed(queue, jobId);
     return 'marked';
@@ -78,7 +79,9 @@ export class RedisBackend implements QueueBackend {
   isConnectionError(error: unknown): boolean {
     return (
       error instanceof Error &&
-      (/connection is closed|max retries per request|stream isn't writeable|ECONN|ETIMEDOUT|EPIPE/i.test(error.message) ||
+      (/connection is closed|max retries per request|stream isn't writeable|ECONN|ETIMEDOUT|EPIPE/i.test(
+        error.message,
+      ) ||
         error.name === 'MaxRetriesPerRequestError')
     );
   }
@@ -110,7 +113,8 @@ export class RedisBackend implements QueueBackend {
 
   private open(options: RedisOptions): Redis | Cluster {
     const { target } = this;
-    if (target instanceof Cluster) return target.duplicate(undefined, { redisOptions: { ...target.options.redisOptions, ...options } });
+    if (target instanceof Cluster)
+      return target.duplicate(undefined, { redisOptions: { ...target.options.redisOptions, ...options } });
     if (target instanceof Redis) return target.duplicate(options);
     return typeof target === 'string' ? new Redis(target, options) : new Redis({ ...target, ...options });
   }

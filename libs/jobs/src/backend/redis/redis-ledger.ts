@@ -66,20 +66,19 @@ export class RedisLedger implements Ledger {
   }
 
   async list(collection: string): Promise<LedgerRecord[]> {
-    const found = (await this.client.eval(LIST, 1, this.indexKey(collection), this.recordKey(collection, ''))) as string[];
+    const found = (await this.client.eval(
+      LIST,
+      1,
+      this.indexKey(collection),
+      this.recordKey(collection, ''),
+    )) as string[];
     const records: LedgerRecord[] = [];
     for (let i = 0; i < found.length; i += 2) records.push({ key: found[i]!, value: parse(found[i + 1]!) });
     return records.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async delete(collection: string, key: string): Promise<boolean> {
-    const deleted = await this.client.eval(
-      DELETE,
-      2,
-      this.recordKey(collection, key),
-      this.indexKey(collection),
-      key,
-    );
+    const deleted = await this.client.eval(DELETE, 2, this.recordKey(collection, key), this.indexKey(collection), key);
     return deleted === 1;
   }
 

@@ -42,7 +42,10 @@ export class SqlConnection extends PostgresConnection {
 }
 
 /** One BullMQ object's part of the shared listener: it answers BullMQ's `LISTEN` statements and passes notices on. */
-class SharedListener extends EventEmitter<{ notification: [PgNotification]; error: [Error]; end: [] }> implements PgListenClient {
+class SharedListener
+  extends EventEmitter<{ notification: [PgNotification]; error: [Error]; end: [] }>
+  implements PgListenClient
+{
   private readonly channels = new Map<string, Promise<() => Promise<void>>>();
 
   constructor(private readonly pool: SqlPool) {

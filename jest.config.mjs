@@ -1,0 +1,34 @@
+/** @param {string} displayName @param {string} testMatch @param {number} testTimeout */
+const project = (displayName, testMatch, testTimeout) => ({
+  displayName,
+  testMatch: [`<rootDir>/${testMatch}`],
+  testEnvironment: 'node',
+  clearMocks: true,
+  extensionsToTreatAsEsm: ['.ts'],
+  globals: { TEST_TIMEOUT: testTimeout },
+  setupFiles: ['<rootDir>/test/jest-esm-bridge.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/test-timeout.mjs'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/jobs/dist/'],
+  moduleNameMapper: {
+    '^nestjs-jobs$': '<rootDir>/libs/jobs/src/index.ts',
+    '^nestjs-jobs/(.*)$': '<rootDir>/libs/jobs/src/$1/index.ts',
+    // TypeScript writes `./x.js` for `./x.ts`; a file that really is JavaScript comes first.
+    '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
+  },
+  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: '<rootDir>/tsconfig.json' }] },
+});
+
+export default {
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['libs/*/src/**/*.ts'],
+  // PGlite needs close to 1 GB in each worker, and e2e and chaos start processes of their own.
+  maxWorkers: 2,
+  workerIdleMemoryLimit: '1GB',
+  reporters: ['default', '<rootDir>/test/support/count-reporter.mjs'],
+  projects: [
+    project('unit', '{libs,apps,test}/**/*.spec.ts', 5_000),
+    project('conformance', 'test/conformance/**/*.conformance-spec.ts', 60_000),
+    project('e2e', 'test/e2e/**/*.e2e-spec.ts', 60_000),
+    project('chaos', 'test/chaos/**/*.chaos-spec.ts', 120_000),
+  ],
+};

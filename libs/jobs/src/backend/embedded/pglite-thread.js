@@ -1,0 +1,119 @@
+/**
+ * The worker thread that owns PGlite. In the main thread, Postgres would starve the event loop (engine.md 16). This is
+ * JavaScript because Node.js cannot load TypeScript as a thread, and Jest runs the sources as they are.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+
+/**
+ * @import { MessagePort } from 'node:worker_threads'
+ * @import { PGlite } from '@electric-sql/pglite'
+ * @import { PgliteAnswer, PgliteErrorFields, PgliteMessage, PgliteRequest, PgliteStatement, PgliteThreadData } from './pglite-protocol.js'
+ */
+
+/** Object ids of types that the main thread parses from Postgres' text (pglite-values.ts); PGlite parses the others. */
+const SENT_AS_TEXT = { bytea: 17, int8: 20, json: 114, date: 1082, timestamp: 1114, timestamptz: 1184, jsonb: 3802 };
+
+const port = /** @type {MessagePort} */ (parentPort);
+const { dataDir, searchPath } = /** @type {PgliteThreadData} */ (workerData);
+
+const opened = await open();
+if (opened) serve(opened);
+
+/** @returns {Promise<PGlite | undefined>} */
+async function open() {
+  try {
+    const { PGlite } = await import('@electric-sql/pglite');
+    const asText = Object.values(SENT_AS_TEXT).map((type) => [type, (/** @type {string} */ text) => text]);
+    const db = await PGlite.create(dataDir, { parsers: Object.fromEntries(asText) });
+    await db.exec(`SET search_path TO "${searchPath}"`);
+    return db;
+  } catch (error) {
+    const { code, message } = errorFields(error);
+    const isMissing = code === 'ERR_MODULE_NOT_FOUND' && message.includes('@electric-sql/pglite');
+    post({ kind: 'unavailable', reason: isMissing ? 'not-installed' : 'not-opened', message });
+    return undefined;
+  }
+}
+
+/** @param {PGlite} db */
+function serve(db) {
+  // Not db.listen(): PGlite never stops listening on a channel whose name needs quotes.
+  db.onNotification((channel, payload) => post({ kind: 'notification', channel, payload }));
+
+  let previous = Promise.resolve();
+  port.on('message', (/** @type {PgliteRequest} */ request) => {
+    previous = previous.then(() => (request.kind === 'close' ? close(db) : answer(db, request)));
+  });
+  post({ kind: 'ready' });
+}
+
+/** @param {PGlite} db */
+async function close(db) {
+  await db.close();
+  port.close();
+}
+
+/**
+ * @param {PGlite} db
+ * @param {PgliteStatement} statement
+ */
+async function answer(db, statement) {
+  const outcome = await execute(db, statement);
+  if (db.isInTransaction() && !statement.mayLeaveTransaction) {
+    await db.exec('ROLLBACK');
+    const message =
+      'nestjs-jobs: a statement left a transaction open, which was rolled back. The embedded database has one session: ' +
+      'take a client with connect(), and make BEGIN or START TRANSACTION the first words of a statement.';
+    post({ kind: 'failure', id: statement.id, inTransaction: false, error: { message } });
+    return;
+  }
+  post({ ...outcome, inTransaction: db.isInTransaction() });
+}
+
+/**
+ * @param {PGlite} db
+ * @param {PgliteStatement} statement
+ * @returns {Promise<PgliteAnswer>}
+ */
+async function execute(db, { id, text, params }) {
+  try {
+    const results = params ? [await db.query(text, [...params])] : await db.exec(text);
+    const last = results.at(-1);
+    if (results.length > 1 || !last?.command) await ensureAlive(db);
+    const columns = (last?.fields ?? []).map(({ name, dataTypeID }) => ({ name, type: dataTypeID }));
+    const rows = /** @type {Record<string, unknown>[]} */ (last?.rows ?? []);
+    return { kind: 'result', id, inTransaction: false, rows, columns, rowCount: last?.rowCount ?? null };
+  } catch (thrown) {
+    const error = errorFields(thrown);
+    if (!error.code || error.code.startsWith('XX')) await ensureAlive(db);
+    return { kind: 'failure', id, inTransaction: false, error };
+  }
+}
+
+/**
+ * When WebAssembly traps (on a stack overflow, say), PGlite swallows it and answers that and every later statement with
+ * nothing, as if an INSERT were done. What this throws then ends the thread.
+ *
+ * @param {PGlite} db
+ */
+async function ensureAlive(db) {
+  const isRefused = (/** @type {unknown} */ error) => errorFields(error).code === '25P02';
+  const isAlive = await db.exec('SELECT 1').then(([result]) => result?.command === 'SELECT', isRefused);
+  if (!isAlive) throw new Error('Postgres crashed in a statement and no longer answers');
+}
+
+/** @param {PgliteMessage} message */
+function post(message) {
+  port.postMessage(message);
+}
+
+/**
+ * @param {unknown} thrown
+ * @returns {PgliteErrorFields}
+ */
+function errorFields(thrown) {
+  if (!(thrown instanceof Error)) return { message: String(thrown) };
+  const { message, code, detail, hint, table, column, constraint, where } =
+    /** @type {Error & Partial<PgliteErrorFields>} */ (thrown);
+  return { message, code, detail, hint, table, column, constraint, where };
+}

@@ -1,0 +1,66 @@
+import { expectTypeOf } from 'expect-type';
+import type { JobContext } from '../execution/job-context.js';
+import type { JobsService } from '../client/jobs.service.js';
+import { NotATaskError } from './task.errors.js';
+import { Task } from './task.decorator.js';
+import { task, type TaskRef } from './task-ref.js';
+
+interface Report {
+  rows: number;
+}
+
+class Reports {
+  readonly name = 'not a method';
+
+  @Task({ name: 'reports.generate' })
+  async generate(_payload: { id: string }, _job: JobContext): Promise<Report> {
+    return { rows: 1 };
+  }
+
+  @Task()
+  sweep(): void {}
+
+  @Task()
+  notify(_payload?: string): string | undefined {
+    return undefined;
+  }
+
+  plain(): void {}
+}
+
+class MoreReports extends Reports {}
+
+// Compiled by the type check, never called: what it asserts are types.
+async function typesOf(jobs: JobsService): Promise<void> {
+  expectTypeOf(task(Reports, 'generate')).toEqualTypeOf<TaskRef<{ id: string }, Report>>();
+  expectTypeOf(await (await jobs.enqueue(task(Reports, 'generate'), { id: '1' })).result()).toEqualTypeOf<Report>();
+  expectTypeOf(await (await jobs.enqueue(task(Reports, 'sweep'))).result()).toEqualTypeOf<null>();
+  await jobs.enqueue(task(Reports, 'sweep'), undefined, { delay: '1m' });
+  await jobs.enqueue(task(Reports, 'notify'));
+  await jobs.enqueue(task(Reports, 'notify'), 'x', { runAt: new Date() });
+  // @ts-expect-error the payload has another type
+  await jobs.enqueue(task(Reports, 'generate'), { id: 1 });
+  // @ts-expect-error the payload is missing
+  await jobs.enqueue(task(Reports, 'generate'));
+  // @ts-expect-error the task takes no payload
+  await jobs.enqueue(task(Reports, 'sweep'), { id: '1' });
+  // @ts-expect-error delay and runAt exclude each other
+  await jobs.enqueue(task(Reports, 'sweep'), undefined, { delay: 1, runAt: new Date() });
+  // @ts-expect-error there is no such method
+  task(Reports, 'generat');
+  // @ts-expect-error not a method
+  task(Reports, 'name');
+}
+
+describe('task()', () => {
+  it('knows the name that the decorator gives, or makes one of class and method', () => {
+    expect(task(Reports, 'generate').name).toBe('reports.generate');
+    expect(task(Reports, 'sweep').name).toBe('Reports.sweep');
+    expect(task(MoreReports, 'sweep').name).toBe('MoreReports.sweep');
+    expect(typesOf).toBeInstanceOf(Function);
+  });
+
+  it('refuses a method without @Task', () => {
+    expect(() => task(Reports, 'plain')).toThrow(NotATaskError);
+  });
+});

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import type { JobsModuleOptions } from 'nestjs-jobs';
+import { selectBackends, type BackendName } from './backend-selection.mjs';
+
+export interface TestBackend {
+  name: BackendName;
+  connection: () => JobsModuleOptions['connection'];
+}
+
+const connections: Record<BackendName, TestBackend['connection']> = {
+  embedded: () => ({ embedded: { dataDir: 'memory://' } }),
+  redis: () => redisUrl(),
+};
+
+/** The backends of this run, for `describe.each(backends)('... on $name', ...)`. */
+export const backends: TestBackend[] = selectBackends(process.env.JOBS_TEST_BACKENDS).map((name) => {
+  // A missing service must fail the suite that needs it when it loads, not each of its tests in its own way.
+  connections[name]();
+  return { name, connection: connections[name] };
+});
+
+/** The Redis that the runner started, also for processes that a test starts. */
+export function redisUrl(): string {
+  const url = process.env.JOBS_TEST_REDIS_URL;
+  if (!url) {
+    throw new Error(
+      'JOBS_TEST_REDIS_URL is not set: run the tests with `npm test`, which starts a redis-server for them',
+    );
+  }
+  return url;
+}
+
+/** Tests share one server: each module gets keys (Redis) or a schema (Postgres) of its own. */
+export function uniqueNamespace(): string {
+  return `test_${randomUUID().replaceAll('-', '')}`;
+}

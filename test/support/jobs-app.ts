@@ -1,0 +1,36 @@
+import type { INestApplication, LoggerService, Provider, Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { JobsModule, JobsService, type JobsModuleOptions } from 'nestjs-jobs';
+import { uniqueNamespace, type TestBackend } from './backends.js';
+
+export interface JobsAppSettings {
+  backend: TestBackend;
+  providers?: Provider[];
+  controllers?: Type[];
+  imports?: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']>;
+  options?: JobsModuleOptions;
+  logger?: LoggerService | false;
+}
+
+/** An app with jobs on one backend, in a namespace of its own unless `options` names one. */
+export interface JobsApp {
+  app: INestApplication;
+  jobs: JobsService;
+  close(): Promise<void>;
+}
+
+/** Boots a real Nest app; the caller closes it. */
+export async function startJobsApp(settings: JobsAppSettings): Promise<JobsApp> {
+  const { backend, providers = [], controllers = [], imports = [], options = {}, logger = false } = settings;
+  const module = await Test.createTestingModule({
+    providers,
+    controllers,
+    imports: [
+      ...imports,
+      JobsModule.forRoot({ connection: backend.connection()!, namespace: uniqueNamespace(), ...options }),
+    ],
+  }).compile();
+  const app = module.createNestApplication({ logger });
+  await app.init();
+  return { app, jobs: app.get(JobsService), close: () => app.close() };
+}

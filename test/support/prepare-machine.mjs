@@ -1,0 +1,10 @@
+// Installs what the tests on the selected backends need, or says what to install.
+import { selectBackends } from './backend-selection.mjs';
+import { backendServices } from './services/index.mjs';
+
+try {
+  for (const name of selectBackends(process.env.JOBS_TEST_BACKENDS)) await backendServices[name].prepare();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,50 @@
+// npm test: starts what the tests need, builds what they run as child processes, runs Jest, and leaves nothing behind.
+import { selectBackends, UnknownBackendError } from './backend-selection.mjs';
+import { buildTargets } from './build-targets.mjs';
+import { countLine } from './count-reporter.mjs';
+import { Interruption, InterruptedError } from './interruption.mjs';
+import { runJest } from './run-jest.mjs';
+import { backendServices } from './services/index.mjs';
+
+const USAGE_ERROR = 2;
+const NO_BUILD = '--no-build';
+
+const parameters = process.argv.slice(2);
+const interruption = new Interruption();
+
+/** @type {(() => Promise<void>)[]} */
+const stops = [];
+
+async function run() {
+  const backends = selectBackends(process.env.JOBS_TEST_BACKENDS);
+  for (const name of backends) await backendServices[name].prepare();
+  if (!parameters.includes(NO_BUILD)) await buildTargets(interruption);
+
+  /** @type {Record<string, string>} */
+  const env = { JOBS_TEST_BACKENDS: backends.join(',') };
+  for (const name of backends) {
+    interruption.check();
+    const service = await backendServices[name].start();
+    stops.push(service.stop);
+    Object.assign(env, service.env);
+  }
+  const jestParameters = parameters.filter((parameter) => parameter !== NO_BUILD);
+  return runJest(interruption, jestParameters, env);
+}
+
+/** @type {import('./count-reporter.mjs').Counts | undefined} */
+let counts;
+try {
+  const result = await run();
+  counts = result.counts;
+  process.exitCode = result.code;
+} catch (error) {
+  if (error instanceof UnknownBackendError) process.exitCode = USAGE_ERROR;
+  else if (error instanceof InterruptedError) process.exitCode = interruption.exitCode;
+  else process.exitCode = 1;
+  console.error(`npm test: ${error instanceof Error ? error.message : String(error)}`);
+} finally {
+  for (const stop of stops) await stop();
+}
+if (counts !== undefined) console.log(countLine(counts));
+process.exit();

@@ -1,0 +1,24 @@
+import { startRedis } from './redis.mjs';
+import { requireRedisServer } from './redis-binary.mjs';
+
+/**
+ * @typedef {object} BackendService
+ * @property {() => Promise<unknown>} prepare makes sure that the machine has what the backend needs
+ * @property {() => Promise<{ env: Record<string, string>, stop: () => Promise<void> }>} start
+ */
+
+/** What the tests on each backend need from outside; a new backend is one more row.
+ * @type {Record<import('../backend-selection.mjs').BackendName, BackendService>} */
+export const backendServices = {
+  embedded: {
+    prepare: async () => {},
+    start: async () => ({ env: {}, stop: async () => {} }),
+  },
+  redis: {
+    prepare: requireRedisServer,
+    start: async () => {
+      const redis = await startRedis();
+      return { env: { JOBS_TEST_REDIS_URL: redis.url }, stop: () => redis.stop() };
+    },
+  },
+};
