@@ -10,7 +10,7 @@ export class EmbeddedBackendStoppedError extends Error {
   constructor(dataDir: string, reason: string, options?: ErrorOptions) {
     super(
       `nestjs-jobs: the embedded database in ${dataDir} stopped: ${reason}. Restart the process; what was committed ` +
-        'is in the data directory.',
+        'to a data directory is kept.',
       options,
     );
   }
