@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { TaskRef } from '../task/task-ref.js';
+import { TaskSettings } from '../task/task.settings.js';
 import type { JobHandle } from './job-handle.js';
 import type { JobStatus } from './job-status.js';
 import { JobsClient, type EnqueueArguments } from './jobs-client.js';
@@ -37,9 +38,11 @@ import { Queues } from './queues.js';
  */
 @Injectable()
 export class JobsService {
+  /** @internal */
   constructor(
     private readonly client: JobsClient,
     private readonly queues: Queues,
+    private readonly settings: TaskSettings,
   ) {}
 
   /**
@@ -67,8 +70,13 @@ export class JobsService {
     return Object.fromEntries(await Promise.all(entries));
   }
 
-  /** The BullMQ queue behind a declared queue, for what BullMQ can and this library does not offer. */
+  /**
+   * The BullMQ queue behind a declared queue, for what BullMQ can and this library does not offer.
+   *
+   * @throws {@link InvalidJobsOptionsError} when the queue is not declared.
+   */
   queue(name: string): Queue {
+    this.settings.assertDeclared(name, 'queue');
     return this.queues.get(name);
   }
 }

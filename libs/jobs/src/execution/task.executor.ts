@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { HttpException, Inject, Injectable } from '@nestjs/common';
 import { attemptNumber, type StoredJob } from '../client/envelope.js';
 import { findNotJson } from '../client/json-check.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -51,7 +51,7 @@ export class TaskExecutor {
 
   private afterFailure(task: TaskDefinition, job: StoredJob, error: unknown): AttemptOutcome {
     const attempt = attemptNumber(job);
-    if (error instanceof NonRetryableError || attempt >= (job.opts.attempts ?? 1)) return { kind: 'failed', error };
+    if (isFinal(error) || attempt >= (job.opts.attempts ?? 1)) return { kind: 'failed', error };
     return { kind: 'retrying', error, delay: retryDelay(task.retry, attempt) };
   }
 
@@ -72,4 +72,15 @@ export class TaskExecutor {
     }
     return handler;
   }
+}
+
+/** The 4xx statuses that say "not now" rather than "not so". */
+const TRANSIENT_CLIENT_ERRORS = [408, 425, 429];
+
+/** Errors that no further attempt can mend: the task's own word for it, and what pipes and guards refuse. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof NonRetryableError) return true;
+  if (!(error instanceof HttpException)) return false;
+  const status = error.getStatus();
+  return status >= 400 && status < 500 && !TRANSIENT_CLIENT_ERRORS.includes(status);
 }

@@ -235,7 +235,7 @@ describe('PglitePool', () => {
         `SELECT count(*)::int AS applied, current_setting('search_path') AS path FROM other.migration`,
       );
       expect(versions).toEqual([LATEST_SCHEMA_VERSION, LATEST_SCHEMA_VERSION]);
-      expect(rows).toEqual([{ applied: LATEST_SCHEMA_VERSION, path: '"jobs"' }]);
+      expect(rows).toEqual([{ applied: LATEST_SCHEMA_VERSION, path: 'jobs' }]);
     });
   });
 

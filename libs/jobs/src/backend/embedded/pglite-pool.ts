@@ -88,6 +88,7 @@ export class PglitePool extends EventEmitter implements SqlPool {
   }
 
   async listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>> {
+    if (this.ending) throw new PoolEndedError();
     const unlisten = await this.channels.listen(channel, onNotify);
     return async () => {
       if (this.isUsable) await unlisten();

@@ -1,10 +1,9 @@
 import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { BackendUnavailableError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { promoteIfDelayed } from '../promote-marked.js';
-import { withTimeout } from '../with-timeout.js';
+import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { RedisLedger } from './redis-ledger.js';
 
@@ -67,13 +66,8 @@ export class RedisBackend implements QueueBackend {
     return 'marked';
   }
 
-  async ping(timeout: number): Promise<void> {
-    const unavailable = (cause?: unknown): Error => new BackendUnavailableError(this.location, timeout, { cause });
-    try {
-      await withTimeout(this.producer.ping(), timeout, unavailable);
-    } catch (error) {
-      throw error instanceof BackendUnavailableError ? error : unavailable(error);
-    }
+  ping(timeout: number): Promise<void> {
+    return pingWithin(timeout, this.location, () => this.producer.ping());
   }
 
   isConnectionError(error: unknown): boolean {
@@ -107,7 +101,13 @@ export class RedisBackend implements QueueBackend {
   /** Always a connection of our own, so that a client of the user's is neither reconfigured nor closed. */
   private connect(options: Pick<RedisOptions, 'maxRetriesPerRequest'>): Redis | Cluster {
     const client = this.open({ ...options, retryStrategy: (times) => Math.min(times * 100, 2_000) });
-    client.on('error', this.onError);
+    let reported = false;
+    client.on('ready', () => (reported = false));
+    client.on('error', (error: Error) => {
+      // Every attempt to reconnect fails with the same error; one line for each outage is enough.
+      if (!reported) this.onError(error);
+      reported = true;
+    });
     return client;
   }
 

@@ -9,11 +9,10 @@ import {
   type Processor,
   type RedisQueueBackend,
 } from 'bullmq';
-import { BackendUnavailableError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { promoteIfDelayed } from '../promote-marked.js';
-import { withTimeout } from '../with-timeout.js';
+import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { SqlConnection } from './sql-connection.js';
 import { LEDGER_MIGRATION, SqlLedger } from './sql-ledger.js';
@@ -71,9 +70,8 @@ export abstract class SqlBackend implements QueueBackend {
     return state === 'active' ? 'active' : 'finished';
   }
 
-  async ping(timeout: number): Promise<void> {
-    const answer = this.pool.query('SELECT 1');
-    await withTimeout(answer, timeout, () => new BackendUnavailableError(this.location, timeout));
+  ping(timeout: number): Promise<void> {
+    return pingWithin(timeout, this.location, () => this.pool.query('SELECT 1'));
   }
 
   private connection(): { connection: ConnectionOptions } {
