@@ -12,6 +12,8 @@ export interface SpawnOptions {
   /** On top of the environment of the tests. */
   env?: NodeJS.ProcessEnv;
   args?: string[];
+  /** Default: the root of the repository. */
+  cwd?: string;
 }
 
 export interface Exit {
@@ -24,8 +26,8 @@ export function spawnFixture(name: string, options?: SpawnOptions): ChildHandle 
   return new ChildHandle(resolve(FIXTURES, `${name}.js`), options);
 }
 
-/** Starts the built sample API: `main` is the API, `worker` only works. */
-export function spawnSampleApi(entry: 'main' | 'worker' = 'main', options?: SpawnOptions): ChildHandle {
+/** Starts the built sample API: `main` is the API, `worker` only works, `demo/demo` is a client. */
+export function spawnSampleApi(entry: 'main' | 'worker' | 'demo/demo' = 'main', options?: SpawnOptions): ChildHandle {
   return new ChildHandle(resolve(SAMPLE_API, `${entry}.js`), options);
 }
 
@@ -44,11 +46,11 @@ export class ChildHandle {
 
   constructor(
     readonly file: string,
-    { env, args = [] }: SpawnOptions = {},
+    { env, args = [], cwd = ROOT }: SpawnOptions = {},
   ) {
     if (!existsSync(file)) throw new Error(`${file} is not built: run the tests with \`npm test\`, which builds it`);
     this.#child = spawn(process.execPath, ['--enable-source-maps', file, ...args], {
-      cwd: ROOT,
+      cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

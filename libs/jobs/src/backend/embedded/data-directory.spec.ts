@@ -74,11 +74,17 @@ describe('a PglitePool in a directory', () => {
     expect(existsSync(join(dataDir, 'lock.json'))).toBe(false);
   });
 
-  it('stops when another process has taken the directory over', async () => {
+  it('stops when another process has taken the directory over, also when nobody listens to its errors', async () => {
+    jest.useFakeTimers({ doNotFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'nextTick', 'queueMicrotask'] });
     const pool = await open();
-    const stopped = new Promise<Error>((resolve) => pool.on('error', resolve));
+    const client = await pool.connect();
+    await client.query('BEGIN');
+    const waiting = pool.query('SELECT 1');
     writeFileSync(join(dataDir, 'lock.json'), JSON.stringify({ id: 'another', pid: 1, hostname: 'elsewhere' }));
-    expect(await stopped).toBeInstanceOf(EmbeddedBackendStoppedError);
+    jest.advanceTimersToNextTimer();
+    jest.useRealTimers();
+
+    await expect(waiting).rejects.toBeInstanceOf(EmbeddedBackendStoppedError);
     await expect(pool.query('SELECT 1')).rejects.toThrow('taken its data directory over');
     await pool.end();
     expect(existsSync(join(dataDir, 'lock.json'))).toBe(true);

@@ -142,12 +142,22 @@ describe('SessionGate', () => {
     await idle;
   });
 
-  it('posts what waits when the session is abandoned, so that it is refused', async () => {
-    void gate.execute('BEGIN', undefined, alice);
-    const waiting = gate.execute('other');
-    await session.answer({ inTransaction: true });
-    gate.abandon();
-    await Promise.all([expect(waiting).rejects.toThrow('no answer'), session.refuse()]);
-    await gate.whenIdle();
-  });
+  it.each([0, 1])(
+    'posts what waits when the session is abandoned, so that it is refused, with %i statements of the owner under way',
+    async (underWay) => {
+      void gate.execute('BEGIN', undefined, alice);
+      await session.answer({ inTransaction: true });
+      const owned = Array.from({ length: underWay }, () => gate.execute('mine', undefined, alice));
+      const waiting = gate.execute('other');
+      gate.abandon();
+      const refused = [...owned, waiting].map((statement) => expect(statement).rejects.toThrow('no answer'));
+      for (let statement = 0; statement < refused.length; statement++) await session.refuse();
+      await Promise.all(refused);
+
+      const late = gate.execute('BEGIN', undefined, bob);
+      await Promise.all([expect(late).rejects.toThrow('no answer'), session.refuse()]);
+      expect(gate.isOwner(bob)).toBe(false);
+      await gate.whenIdle();
+    },
+  );
 });

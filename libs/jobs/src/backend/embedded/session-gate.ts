@@ -57,8 +57,8 @@ export class SessionGate {
 
   /** To be told when the session is gone: its transaction is too, and what waited for it is rejected. */
   abandon(): void {
-    this.inFlightOfOwner = 0;
-    this.passOn();
+    this.isInTransaction = false;
+    if (this.inFlightOfOwner === 0) this.passOn();
   }
 
   private mayStart({ user }: Entry): boolean {

@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JobStatus } from 'nestjs-jobs';
+import { redisUrl, type TestBackend } from './backends.js';
+import { spawnSampleApi, type ChildHandle } from './child-process.js';
+import { eventually } from './eventually.js';
+
+/** A running sample API, in a directory of its own. */
+export interface SampleApi {
+  readonly url: string;
+  readonly process: ChildHandle;
+  readonly directory: string;
+  /** Stops it as an operator would, and removes what it stored. */
+  stop(): Promise<void>;
+}
+
+export function sampleEnvironment(backend: TestBackend, directory: string): NodeJS.ProcessEnv {
+  const store = backend.name === 'redis' ? { JOBS_URL: redisUrl() } : { JOBS_DATA_DIR: join(directory, 'jobs') };
+  return { PORT: '0', REPORTS_DIR: join(directory, 'reports'), ...store };
+}
+
+export async function startSampleApi(backend: TestBackend, env: NodeJS.ProcessEnv = {}): Promise<SampleApi> {
+  const directory = await mkdtemp(join(tmpdir(), 'sample-api-'));
+  const process = spawnSampleApi('main', { env: { ...sampleEnvironment(backend, directory), ...env } });
+  const [, url] = await process.waitForLine(/^Sample API: (http:\/\/localhost:\d+)/, { timeout: 60_000 });
+  return {
+    url: url!,
+    process,
+    directory,
+    async stop() {
+      await process.kill('SIGTERM');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Polls a job as a client does, until it has ended; gives every status that was seen. */
+export async function pollUntilEnded(url: string, pollUrl: string, interval = 10): Promise<JobStatus[]> {
+  const seen: JobStatus[] = [];
+  await eventually(
+    async () => {
+      const response = await fetch(url + pollUrl);
+      expect(response.status).toBe(200);
+      seen.push((await response.json()) as JobStatus);
+      return seen.at(-1)!.terminal;
+    },
+    { timeout: 60_000, interval },
+  );
+  return seen;
+}
