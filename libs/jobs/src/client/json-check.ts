@@ -1,6 +1,6 @@
 import { isPlainObject } from '../options/option-reader.js';
 
-/** Where in a value something stands that JSON cannot carry, and what it is. @internal */
+/** Where in a value something stands that JSON cannot carry, and what it is. */
 export interface NotJson {
   readonly path: string;
   readonly found: string;

@@ -1,7 +1,9 @@
+import { IntrinsicException } from '@nestjs/common';
 import type { NotJson } from '../client/json-check.js';
 
 /**
- * Thrown by a task, ends its job as failed at once, whatever the retry policy says.
+ * Thrown by a task, ends its job as failed at once, whatever the retry policy says. It is expected to be somebody's
+ * input and not a defect, so Nest logs no stack of it.
  *
  * The idea is Temporal's `ApplicationFailure.nonRetryable`.
  *
@@ -14,7 +16,7 @@ import type { NotJson } from '../client/json-check.js';
  *
  * @publicApi
  */
-export class NonRetryableError extends Error {
+export class NonRetryableError extends IntrinsicException {
   override readonly name: string = 'NonRetryableError';
   /** Shown as `error.code` in the job's status. */
   readonly code?: string;

@@ -46,14 +46,12 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
-  /** @internal */
   onApplicationBootstrap(): void {
     for (const queue of this.options.workedQueues) this.start(queue);
     this.report.log();
     this.presence.start();
   }
 
-  /** @internal */
   async onModuleDestroy(): Promise<void> {
     await this.drain();
   }
@@ -93,7 +91,9 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private async process(job: StoredJob, token: string): Promise<unknown> {
     this.running.add(job.id!);
     try {
-      return await reportOutcome(job, token, await this.executor.execute(job));
+      const outcome = await this.executor.execute(job);
+      if (outcome.kind === 'failed') this.logger.warn(`Job ${job.id} of task ${job.name} failed: ${outcome.error}`);
+      return await reportOutcome(job, token, outcome);
     } finally {
       this.running.delete(job.id!);
     }
@@ -119,13 +119,26 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private async stop(): Promise<void> {
     await this.presence.stop();
     const closing = Promise.all([...this.workers.values()].map((worker) => worker.close()));
-    const { shutdownGrace } = this.options;
-    const late = new Error(`still running after ${shutdownGrace} ms`);
-    try {
-      await withTimeout(closing, shutdownGrace, () => late);
-    } catch (error) {
-      if (error !== late) throw error;
-      this.logger.warn(`Left running at shutdown, to be run again elsewhere: ${[...this.running].join(', ')}`);
-    }
+    const { shutdownGrace, connectTimeout } = this.options;
+    const deadline = Date.now() + shutdownGrace;
+    do {
+      if (await settlesWithin(Math.min(connectTimeout, deadline - Date.now()), closing)) return;
+      // Nothing runs any more, and yet a worker does not close: its connection is gone, and waiting helps nobody.
+    } while (this.running.size > 0 && Date.now() < deadline);
+    if (this.running.size === 0) return;
+    this.logger.warn(
+      `Still running after ${shutdownGrace} ms, to be run again elsewhere: ${[...this.running].join(', ')}`,
+    );
   }
+}
+
+async function settlesWithin(timeout: number, work: Promise<unknown>): Promise<boolean> {
+  const late = new Error('late');
+  return withTimeout(work, timeout, () => late).then(
+    () => true,
+    (error) => {
+      if (error === late) return false;
+      throw error;
+    },
+  );
 }

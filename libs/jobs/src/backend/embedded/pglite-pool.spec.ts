@@ -1,13 +1,5 @@
-import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { jest } from '@jest/globals';
 import { LATEST_SCHEMA_VERSION, runMigrations } from 'bullmq';
-import { spawnFixture } from '../../../../../test/support/child-process.js';
-import { EmbeddedBackendStoppedError } from './embedded-backend-stopped.error.js';
-import { EmbeddedBackendUnavailableError } from './embedded-backend-unavailable.error.js';
 import { openPglitePool, type PglitePool } from './pglite-pool.js';
 
 // A new database takes seconds.
@@ -284,78 +276,5 @@ describe('PglitePool', () => {
 
   it('warns of no leak when BullMQ adds an error listener for each connection', () => {
     expect(pool.getMaxListeners()).toBe(0);
-  });
-});
-
-describe('openPglitePool', () => {
-  it('says how to install PGlite when it is missing', async () => {
-    const elsewhere = mkdtempSync(join(tmpdir(), 'nestjs-jobs-thread-'));
-    const thread = join(elsewhere, 'pglite-thread.js');
-    copyFileSync(new URL('./pglite-thread.js', import.meta.url), thread);
-    writeFileSync(join(elsewhere, 'package.json'), '{ "type": "module" }');
-    const opening = openPglitePool({ ...IN_MEMORY, thread: pathToFileURL(thread) });
-    await expect(opening).rejects.toBeInstanceOf(EmbeddedBackendUnavailableError);
-    await expect(opening).rejects.toThrow('npm install @electric-sql/pglite');
-    await rm(elsewhere, { recursive: true });
-  });
-
-  it('says why when the thread cannot start', async () => {
-    const opening = openPglitePool({ ...IN_MEMORY, thread: new URL('file:///nowhere/thread.js') });
-    await expect(opening).rejects.toBeInstanceOf(EmbeddedBackendUnavailableError);
-    await expect(opening).rejects.toThrow('/nowhere/thread.js');
-  });
-
-  it('does not keep the process alive after end', async () => {
-    const child = spawnFixture('embedded/open-and-end');
-    expect(await child.exited).toEqual({ code: 0, signal: null });
-  });
-});
-
-describe('PglitePool.end', () => {
-  it('waits for statements and transactions, then refuses new ones as node-postgres does', async () => {
-    const pool = await openPglitePool(IN_MEMORY);
-    const stopListening = await pool.listen('channel', () => undefined);
-    const client = await pool.connect();
-    await client.query('BEGIN');
-    const waiting = pool.query('SELECT 1 AS one');
-    const ended = pool.end();
-    expect(pool.end()).toBe(ended);
-    const tooLate = 'Cannot use a pool after calling end on the pool';
-    await expect(pool.query('SELECT 1')).rejects.toThrow(tooLate);
-    await expect(pool.connect()).rejects.toThrow(tooLate);
-    await expect(pool.listen('channel', () => undefined)).rejects.toThrow(tooLate);
-
-    expect((await client.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
-    await client.query('COMMIT');
-    expect((await waiting).rows).toEqual([{ one: 1 }]);
-    await ended;
-    await expect(client.query('SELECT 1')).rejects.toThrow(tooLate);
-    client.release();
-    await stopListening();
-  });
-});
-
-describe('a PglitePool whose database crashes', () => {
-  it('rejects what is pending and what follows, and emits one error', async () => {
-    const pool = await openPglitePool(IN_MEMORY);
-    const errors: unknown[] = [];
-    pool.on('error', (error) => errors.push(error));
-    await pool.query(`CREATE SCHEMA jobs; SET max_stack_depth = '7680kB'`);
-    await pool.query('CREATE FUNCTION forever() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN forever(); END $$');
-    const client = await pool.connect();
-    await client.query('BEGIN');
-    const waiting = pool.query('SELECT 1');
-    // More recursion than the stack of a thread bears: WebAssembly traps.
-    const pending = client.query('SELECT forever()');
-
-    await Promise.all(
-      [pending, waiting].map((statement) => expect(statement).rejects.toBeInstanceOf(EmbeddedBackendStoppedError)),
-    );
-    await expect(pool.query('SELECT 1')).rejects.toThrow('stopped');
-    await expect(client.query('BEGIN')).rejects.toThrow('stopped');
-    await expect(pool.query('SELECT 1')).rejects.toThrow('stopped');
-    expect(errors).toEqual([expect.any(EmbeddedBackendStoppedError)]);
-    client.release();
-    await pool.end();
   });
 });

@@ -69,7 +69,8 @@ class SharedListener
     this.removeAllListeners();
     const channels = [...this.channels.values()];
     this.channels.clear();
-    const stops = await Promise.allSettled(channels);
-    await Promise.all(stops.map((stop) => (stop.status === 'fulfilled' ? stop.value() : undefined)));
+    for (const listening of await Promise.allSettled(channels)) {
+      if (listening.status === 'fulfilled') await listening.value();
+    }
   }
 }

@@ -1,0 +1,24 @@
+import { Module } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { JobsModule } from 'nestjs-jobs';
+import { JobsHttpModule } from 'nestjs-jobs/http';
+import { EnvironmentModule } from './config/environment.module.js';
+import { apiJobsOptions, type EnvironmentConfig } from './config/jobs-options.js';
+import { HealthModule } from './health/health.module.js';
+import { ReportsApiModule } from './reports/reports-api.module.js';
+
+@Module({
+  imports: [
+    EnvironmentModule,
+    ReportsApiModule,
+    HealthModule,
+    // This app has no accounts: a job's id cannot be guessed, and whoever has it may read and cancel that one job.
+    JobsHttpModule.forRoot({ authorize: (_request, _job, action) => action === 'read' || action === 'cancel' }),
+    // Last, so that running jobs are drained before anything they use is closed.
+    JobsModule.forRootAsync({
+      inject: [ConfigService],
+      useFactory: (config: EnvironmentConfig) => apiJobsOptions(config),
+    }),
+  ],
+})
+export class AppModule {}

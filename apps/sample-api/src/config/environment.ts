@@ -1,0 +1,59 @@
+import { z } from 'zod';
+
+const port = z.coerce
+  .number('must be a port number between 0 and 65535')
+  .int('must be a whole number')
+  .min(0, 'must be between 0 and 65535 (0 picks a free port)')
+  .max(65_535, 'must be between 0 and 65535 (0 picks a free port)');
+
+const wholeNumber = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z.coerce.number(message).int(message).min(min, message).max(max, message);
+};
+
+const switchValue = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
+
+const jobsUrl = z.string().superRefine((value, context) => {
+  if (value === '') {
+    context.addIssue('is set but empty; unset it to use the embedded backend, or give it a redis:// or rediss:// URL');
+  } else if (!/^rediss?:\/\/./.test(value) || !URL.canParse(value)) {
+    context.addIssue('must be a URL that starts with redis:// or rediss://');
+  }
+});
+
+const directory = z.string().min(1, 'is set but empty; unset it to use the default, or name a directory');
+
+export const environmentSchema = z.object({
+  NODE_ENV: z.string().optional(),
+  PORT: port.default(3000),
+  JOBS_URL: jobsUrl.optional(),
+  JOBS_DATA_DIR: directory.optional(),
+  JOBS_WORKERS: switchValue.default(true),
+  REPORTS_DIR: directory.default('.jobs/reports'),
+  REPORT_CONCURRENCY: wholeNumber(1, 100).default(4),
+  REPORT_THREADS: wholeNumber(1, 64).default(1),
+});
+
+export type Environment = z.output<typeof environmentSchema>;
+
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError';
+}
+
+export function parseEnvironment(variables: Record<string, unknown>): Environment {
+  // z.coerce turns '' into 0, and an emptied PORT is a mistake, not a wish for a random port.
+  const emptyNumbers = ['PORT', 'REPORT_CONCURRENCY', 'REPORT_THREADS'].filter((name) => variables[name] === '');
+  const parsed = environmentSchema.safeParse({
+    ...variables,
+    ...Object.fromEntries(emptyNumbers.map((name) => [name, 'empty'])),
+  });
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const lines = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const given = name === 'JOBS_URL' ? '' : ` (it is ${JSON.stringify(variables[name])})`;
+    return `  ${name} ${issue.message}${given}`;
+  });
+  throw new EnvironmentError(['The environment has values that cannot be used:', ...new Set(lines)].join('\n'));
+}

@@ -1,0 +1,36 @@
+import { Logger } from '@nestjs/common';
+import type { ConfigService } from '@nestjs/config';
+import type { JobsModuleOptions } from 'nestjs-jobs';
+import { REPORTS_QUEUE } from '../reports/generate-report.payload.js';
+import type { Environment } from './environment.js';
+
+export type EnvironmentConfig = ConfigService<Environment, true>;
+
+export function apiJobsOptions(config: EnvironmentConfig): JobsModuleOptions {
+  const workers = config.get('JOBS_WORKERS', { infer: true });
+  if (!workers && config.get('JOBS_URL', { infer: true }) === undefined) {
+    new Logger('SampleApi').warn(
+      'JOBS_WORKERS is false and JOBS_URL is not set: jobs will wait, because no other process can work the embedded backend.',
+    );
+  }
+  return { ...connectionOf(config), queues: queuesOf(config), workers };
+}
+
+/** JOBS_WORKERS is for the API process: this one would have nothing else to do. */
+export function workerJobsOptions(config: EnvironmentConfig): JobsModuleOptions {
+  return { ...connectionOf(config), queues: queuesOf(config), workers: true };
+}
+
+function queuesOf(config: EnvironmentConfig): JobsModuleOptions['queues'] {
+  return { [REPORTS_QUEUE]: { concurrency: config.get('REPORT_CONCURRENCY', { infer: true }) } };
+}
+
+function connectionOf(config: EnvironmentConfig): Pick<JobsModuleOptions, 'connection'> {
+  const url = config.get('JOBS_URL', { infer: true });
+  if (url !== undefined) {
+    return { connection: url };
+  }
+  const dataDir = config.get('JOBS_DATA_DIR', { infer: true });
+  // Left out, it is the library's choice: embedded in .jobs/, and a refusal in production.
+  return dataDir === undefined ? {} : { connection: { embedded: { dataDir } } };
+}

@@ -1,0 +1,66 @@
+import { isUtf8 } from 'node:buffer';
+import { Transform, type TransformCallback } from 'node:stream';
+import { ReportProblem } from '../report-problem.js';
+
+const LINE_FEED = 0x0a;
+
+/** Passes bytes on as they are, and stops at the first that is not UTF-8, naming its line. */
+export class Utf8Check extends Transform {
+  private line = 1;
+  private unfinished: Buffer = Buffer.alloc(0);
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    const bytes = this.unfinished.length === 0 ? chunk : Buffer.concat([this.unfinished, chunk]);
+    const whole = bytes.subarray(0, bytes.length - unfinishedCharacterLength(bytes));
+    if (!isUtf8(whole)) {
+      done(this.problemIn(whole));
+      return;
+    }
+    this.line += countLineFeeds(whole);
+    this.unfinished = bytes.subarray(whole.length);
+    done(null, whole);
+  }
+
+  override _flush(done: TransformCallback): void {
+    done(this.unfinished.length === 0 ? null : this.problemIn(this.unfinished));
+  }
+
+  private problemIn(bytes: Buffer): ReportProblem {
+    let line = this.line;
+    let start = 0;
+    for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, start)) {
+      if (!isUtf8(bytes.subarray(start, end))) {
+        break;
+      }
+      line += 1;
+      start = end + 1;
+    }
+    return new ReportProblem(
+      'ENCODING_INVALID',
+      `The file is not UTF-8 text: line ${line} has bytes that UTF-8 does not allow. Save it again as "CSV UTF-8" and send that file.`,
+    );
+  }
+}
+
+function countLineFeeds(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) {
+    count += 1;
+  }
+  return count;
+}
+
+/** How many bytes at the end begin a character that the next chunk will finish. */
+function unfinishedCharacterLength(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0;
+    if (byte < 0x80) {
+      return 0;
+    }
+    if (byte >= 0xc0) {
+      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      return length > back ? back : 0;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,21 @@
+export type ReportProblemCode =
+  | 'FILE_EMPTY'
+  | 'FILE_MISSING'
+  | 'CSV_INVALID'
+  | 'ENCODING_INVALID'
+  | 'COLUMN_UNKNOWN'
+  | 'COLUMN_EMPTY'
+  | 'VALUE_NOT_NUMERIC'
+  | 'TOO_MANY_GROUPS';
+
+/** Something is wrong with what was sent, so trying again cannot help. The message is for the person who sent it. */
+export class ReportProblem extends Error {
+  override readonly name = 'ReportProblem';
+
+  constructor(
+    readonly code: ReportProblemCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,84 @@
+import { access } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { NonRetryableError, Task, type JobContext } from 'nestjs-jobs';
+import { datasetPath } from './datasets.js';
+import { CSV_FILE, PDF_FILE } from './generate-report.js';
+import {
+  type GenerateReport,
+  type ReportSource,
+  type ReportSummary,
+  REPORTS_QUEUE,
+} from './generate-report.payload.js';
+import { ReportProblem } from './report-problem.js';
+import { ReportStore } from './report-store.js';
+import { ReportThreads } from './report-threads.js';
+
+@Injectable()
+export class Reports {
+  constructor(
+    private readonly store: ReportStore,
+    private readonly threads: ReportThreads,
+  ) {}
+
+  @Task({ name: 'reports.generate', queue: REPORTS_QUEUE })
+  async generate(payload: GenerateReport, job: JobContext): Promise<ReportSummary> {
+    const finished = await this.store.finishedSummary(job.id);
+    const summary = finished ?? (await this.make(payload, job));
+    await this.forget(payload.source);
+    return summary;
+  }
+
+  private async make({ source, groupBy, measure }: GenerateReport, job: JobContext): Promise<ReportSummary> {
+    const dataset = source.kind === 'dataset' ? source.name : 'uploaded file';
+    try {
+      const order = {
+        csvPath: await this.pathOf(source),
+        folder: this.store.folderOf(job.id),
+        source: dataset,
+        groupBy,
+        measure,
+      };
+      const figures = await this.threads.generate(order, async (news) => {
+        await ('stage' in news ? job.stage(news.stage) : job.progress(news.percent));
+      });
+      const summary = { dataset, ...figures, files: filesOf(job.id) };
+      await this.store.finish(job.id, summary);
+      return summary;
+    } catch (error) {
+      if (error instanceof ReportProblem) {
+        await this.forget(source);
+        throw new NonRetryableError(error.message, { code: error.code });
+      }
+      throw error;
+    }
+  }
+
+  private async pathOf(source: ReportSource): Promise<string> {
+    if (source.kind === 'dataset') {
+      const path = datasetPath(source.name);
+      if (path === undefined) {
+        throw new ReportProblem('FILE_MISSING', `This version of the app has no dataset "${source.name}".`);
+      }
+      return path;
+    }
+    const path = this.store.uploadPath(source.id);
+    await access(path).catch(() => {
+      throw new ReportProblem(
+        'FILE_MISSING',
+        'The uploaded file is not there any more. Send it again; if this happens to every upload, the API and the workers do not share one REPORTS_DIR.',
+      );
+    });
+    return path;
+  }
+
+  /** An upload is kept for as long as another attempt may need it, and no longer. */
+  private async forget(source: ReportSource): Promise<void> {
+    if (source.kind === 'upload') {
+      await this.store.removeUpload(source.id);
+    }
+  }
+}
+
+function filesOf(jobId: string): ReportSummary['files'] {
+  return { pdf: `/reports/${jobId}/${PDF_FILE}`, csv: `/reports/${jobId}/${CSV_FILE}` };
+}

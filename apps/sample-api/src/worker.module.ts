@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { JobsModule } from 'nestjs-jobs';
+import { EnvironmentModule } from './config/environment.module.js';
+import { type EnvironmentConfig, workerJobsOptions } from './config/jobs-options.js';
+import { ReportsTaskModule } from './reports/reports-task.module.js';
+
+@Module({
+  imports: [
+    EnvironmentModule,
+    ReportsTaskModule,
+    JobsModule.forRootAsync({
+      inject: [ConfigService],
+      useFactory: (config: EnvironmentConfig) => workerJobsOptions(config),
+    }),
+  ],
+})
+export class WorkerModule {}

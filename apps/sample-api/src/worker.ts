@@ -1,0 +1,16 @@
+import { NestFactory } from '@nestjs/core';
+import { boot } from './boot.js';
+import { EnvironmentError } from './config/environment.js';
+
+await boot(async () => {
+  // Importing the module reads the environment (and .env), and a bad value has to be reported like any other failed boot.
+  const { WorkerModule } = await import('./worker.module.js');
+  if (process.env['JOBS_URL'] === undefined) {
+    throw new EnvironmentError(
+      'A worker process needs JOBS_URL (redis:// or rediss://), the same as the API: the embedded backend belongs to one process.',
+    );
+  }
+  const app = await NestFactory.createApplicationContext(WorkerModule, { abortOnError: false });
+  app.enableShutdownHooks();
+  process.stdout.write('Sample worker: consuming report jobs\n');
+});
