@@ -29,9 +29,9 @@ describe('the examples in TSDoc', () => {
     const config = ts.readConfigFile(resolve(ROOT, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)).config as object;
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
     const host = ts.createCompilerHost({ ...options, noEmit: true });
-    const { fileExists, readFile } = host;
-    host.fileExists = (file) => files.has(file) || fileExists.call(host, file);
-    host.readFile = (file) => files.get(file) ?? readFile.call(host, file);
+    const [fileExists, readFile] = [host.fileExists.bind(host), host.readFile.bind(host)];
+    host.fileExists = (file) => files.has(file) || fileExists(file);
+    host.readFile = (file) => files.get(file) ?? readFile(file);
     const program = ts.createProgram([...files.keys()], { ...options, noEmit: true, incremental: false }, host);
     const problems = ts.getPreEmitDiagnostics(program).map((problem) => {
       const message = ts.flattenDiagnosticMessageText(problem.messageText, '\n');

@@ -75,6 +75,27 @@ if (embedded.length > 0) {
       await survivor.close();
     });
 
+    it('a second process waits for the first to leave the directory', async () => {
+      const first = startProcess(store);
+      await first.waitForLine(/^READY$/);
+      const second = startProcess(store);
+      await second.waitForLine(new RegExp(`Waiting for the process with pid ${first.pid} to leave ${dataDir}`));
+      await first.kill('SIGTERM');
+      await second.waitForLine(/^READY$/);
+      expect(await second.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
+    });
+
+    it('a second process is refused with the pid of the first, which works on undisturbed', async () => {
+      const first = startProcess(store, { CRASH_PRODUCERS: '1' });
+      await first.waitForLine(/^READY$/);
+      const second = startProcess(store, { CRASH_GRACE: '500ms' });
+      expect((await second.exited).code).not.toBe(0);
+      expect(second.output()).toMatch(new RegExp(`in use by the process with pid ${first.pid} `));
+      const acknowledged = first.stdout.length;
+      await eventually(() => expect(first.stdout.length).toBeGreaterThan(acknowledged + 10));
+      await first.kill('SIGKILL');
+    });
+
     it('[C2] under load, again and again: nothing that was acknowledged is lost', async () => {
       const rounds = process.env['JOBS_TEST_FULL'] ? 10 : 3;
       const acknowledged = new Map<string, number>();

@@ -4,6 +4,7 @@ import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js'
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
 import { backends, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
+import { MemoryLogger } from '../support/memory-logger.js';
 import { signal } from '../support/signals.js';
 
 const CONCURRENCIES = [1, 8, 32];
@@ -27,9 +28,7 @@ describe.each(backends)('the backend contract on $name', ({ connection }) => {
 
   beforeAll(async () => {
     const options = resolveOptions({ connection: connection()!, namespace: uniqueNamespace() });
-    backend = await openBackend(options, (error) => {
-      throw error;
-    });
+    backend = await openBackend(options, new MemoryLogger());
   });
   afterAll(() => backend.close());
 

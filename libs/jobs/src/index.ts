@@ -42,3 +42,6 @@ export {
 
 export { JobsRunner, type Consumption } from './worker/jobs.runner.js';
 export { BackendUnavailableError, MissingPeerError } from './backend/backend.errors.js';
+export { DataDirectoryLockedError } from './backend/embedded/data-directory-locked.error.js';
+export { EmbeddedBackendStoppedError } from './backend/embedded/embedded-backend-stopped.error.js';
+export { EmbeddedBackendUnavailableError } from './backend/embedded/embedded-backend-unavailable.error.js';

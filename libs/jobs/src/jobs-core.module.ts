@@ -32,10 +32,7 @@ import { TaskSettings } from './task/task.settings.js';
     {
       provide: QUEUE_BACKEND,
       inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedJobsOptions) => {
-        const logger = new Logger('Jobs');
-        return openBackend(options, (error) => logger.error(error.message));
-      },
+      useFactory: (options: ResolvedJobsOptions) => openBackend(options, new Logger('Jobs')),
     },
     TaskSettings,
     TaskExplorer,

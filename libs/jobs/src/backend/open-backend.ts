@@ -1,23 +1,29 @@
+import type { LoggerService } from '@nestjs/common';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { MissingPeerError } from './backend.errors.js';
 import type { QueueBackend } from './queue-backend.js';
+
+/** What a backend has to say on its own. @internal */
+export type BackendLogger = Pick<LoggerService, 'log' | 'error'>;
 
 /**
  * Opens the chosen store. The backends are imported only when chosen, so that their packages stay optional.
  *
  * @internal
  */
-export async function openBackend(
-  options: ResolvedJobsOptions,
-  onError: (error: Error) => void,
-): Promise<QueueBackend> {
+export async function openBackend(options: ResolvedJobsOptions, logger: BackendLogger): Promise<QueueBackend> {
   const { connection, namespace, shutdownGrace } = options;
   if (connection.kind === 'embedded') {
     const { EmbeddedBackend } = await import('./embedded/embedded-backend.js');
-    return EmbeddedBackend.open({ dataDir: connection.dataDir, namespace, lockGrace: shutdownGrace });
+    return EmbeddedBackend.open({
+      dataDir: connection.dataDir,
+      namespace,
+      lockGrace: shutdownGrace,
+      onWait: (pid) => logger.log(`Waiting for the process with pid ${pid} to leave ${connection.dataDir}.`),
+    });
   }
   const { RedisBackend } = await importPeer('ioredis', 'the Redis backend', () => import('./redis/redis-backend.js'));
-  return new RedisBackend(connection.redis, namespace, onError);
+  return new RedisBackend(connection.redis, namespace, (error) => logger.error(error.message));
 }
 
 async function importPeer<T>(packageName: string, neededFor: string, load: () => Promise<T>): Promise<T> {

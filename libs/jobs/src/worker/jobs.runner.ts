@@ -5,6 +5,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { withTimeout } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
 import type { StoredJob } from '../client/envelope.js';
+import { describeError } from '../retry/attempt-record.js';
 import { TaskExecutor } from '../execution/task.executor.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -92,11 +93,16 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.running.add(job.id!);
     try {
       const outcome = await this.executor.execute(job);
-      if (outcome.kind === 'failed') this.logger.warn(`Job ${job.id} of task ${job.name} failed: ${outcome.error}`);
+      if (outcome.kind === 'failed') this.logFailure(job, outcome.error);
       return await reportOutcome(job, token, outcome);
     } finally {
       this.running.delete(job.id!);
     }
+  }
+
+  private logFailure(job: StoredJob, error: unknown): void {
+    const { name, message } = describeError(error);
+    this.logger.warn(`Job ${job.id} of task ${job.name} failed for good. ${name}: ${message}`);
   }
 
   private async consumptionOf(queue: string, worker: JobsWorker): Promise<Consumption> {

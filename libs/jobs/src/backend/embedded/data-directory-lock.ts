@@ -6,6 +6,9 @@ import { DataDirectoryLockedError } from './data-directory-locked.error.js';
 import { underGuard } from './directory-guard.js';
 import { isDead, isThisProcess, newHolder, type LockHolder } from './lock-holder.js';
 
+/** Told the pid of the process that is waited for. @internal */
+export type OnWait = (pid: number) => void;
+
 const HEARTBEAT_INTERVAL = 5_000;
 /** There is no event for the death of another process, so who waits looks again. */
 const POLL_INTERVAL = 100;
@@ -15,18 +18,20 @@ const POLL_INTERVAL = 100;
  * by kill -9, is taken over at once; on another host, or in another container, when it has shown no sign for 30 s.
  *
  * @param options.grace how long to wait, in ms, for a living holder to leave.
+ * @param options.onWait called once when there is one.
  * @throws {DataDirectoryLockedError} when it did not leave.
  * @internal
  */
 export async function acquireDataDirectoryLock(
   dataDir: string,
-  { grace }: { grace: number },
+  { grace, onWait }: { grace: number; onWait?: OnWait },
 ): Promise<DataDirectoryLock> {
   const directory = resolve(dataDir);
   createDirectory(directory);
   const file = join(directory, 'lock.json');
   const self = newHolder();
   const deadline = performance.now() + grace;
+  let waits = false;
   for (;;) {
     const holder = await underGuard(join(directory, 'lock.guard'), () => take(file, self));
     if (holder.id === self.id) return new DataDirectoryLock(file, self.id);
@@ -41,6 +46,8 @@ export async function acquireDataDirectoryLock(
         grace,
       });
     }
+    if (!waits) onWait?.(holder.pid);
+    waits = true;
     await delay(Math.min(POLL_INTERVAL, left));
   }
 }

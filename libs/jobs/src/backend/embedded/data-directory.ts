@@ -1,6 +1,6 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { acquireDataDirectoryLock, type DataDirectoryLock } from './data-directory-lock.js';
+import { acquireDataDirectoryLock, type DataDirectoryLock, type OnWait } from './data-directory-lock.js';
 
 /**
  * The directory of an embedded database, held by this process: `pgdata/` belongs to PGlite, `lock.json` to the lock,
@@ -23,9 +23,9 @@ export class DataDirectory {
     if (!existsSync(this.databaseDir)) writeFileSync(this.initializing, '');
   }
 
-  static async open(dataDir: string, grace: number): Promise<DataDirectory> {
+  static async open(dataDir: string, grace: number, onWait?: OnWait): Promise<DataDirectory> {
     const path = resolve(dataDir);
-    return new DataDirectory(path, await acquireDataDirectoryLock(path, { grace }));
+    return new DataDirectory(path, await acquireDataDirectoryLock(path, { grace, onWait }));
   }
 
   /** To be called when PGlite has opened {@link databaseDir}, and before anything is stored in it. */

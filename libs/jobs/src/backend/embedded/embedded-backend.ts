@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { SqlBackend } from '../sql/sql-backend.js';
-import { openPglitePool, type PglitePool } from './pglite-pool.js';
+import { openPglitePool, type PglitePool, type PglitePoolOptions } from './pglite-pool.js';
 
 /**
  * A leftover of the process that had the directory before: this process has it alone now, so no claim on a job can
@@ -9,6 +9,8 @@ import { openPglitePool, type PglitePool } from './pglite-pool.js';
 const EXPIRE_ALL_CLAIMS = `
 UPDATE job SET locked_until_ms = 0, stalled_marked = true WHERE state = 'active';
 DELETE FROM meta WHERE field = 'stalled-check';`;
+
+type EmbeddedBackendOptions = Pick<PglitePoolOptions, 'dataDir' | 'lockGrace' | 'onWait'> & { namespace: string };
 
 /** Postgres inside this process: PGlite in a worker thread. @internal */
 export class EmbeddedBackend extends SqlBackend {
@@ -21,13 +23,13 @@ export class EmbeddedBackend extends SqlBackend {
   }
 
   /** Waits up to `lockGrace` ms for another process to leave the directory. */
-  static async open(options: { dataDir: string; namespace: string; lockGrace: number }): Promise<EmbeddedBackend> {
-    const { dataDir, namespace: schema, lockGrace } = options;
-    const pool = await openPglitePool({ dataDir, searchPath: schema, lockGrace });
+  static async open(options: EmbeddedBackendOptions): Promise<EmbeddedBackend> {
+    const { namespace: schema, ...directory } = options;
+    const pool = await openPglitePool({ ...directory, searchPath: schema });
     try {
       await SqlBackend.migrate(pool, schema);
       await pool.query(EXPIRE_ALL_CLAIMS);
-      return new EmbeddedBackend(pool, schema, dataDir);
+      return new EmbeddedBackend(pool, schema, options.dataDir);
     } catch (error) {
       await pool.end();
       throw error;

@@ -3,6 +3,7 @@ import type { PgPoolClient, PgQueryResult } from 'bullmq';
 import type { SqlPool } from '../sql/sql-pool.js';
 import { ChannelListeners } from './channel-listeners.js';
 import { DataDirectory } from './data-directory.js';
+import type { OnWait } from './data-directory-lock.js';
 import { PgliteClient, type ClientHost } from './pglite-client.js';
 import { PgliteDatabaseError } from './pglite-database.error.js';
 import { PgliteSession } from './pglite-session.js';
@@ -17,6 +18,7 @@ export interface PglitePoolOptions {
   readonly searchPath: string;
   /** How long to wait, in ms, for another process to leave the directory. */
   readonly lockGrace: number;
+  readonly onWait?: OnWait;
   /** @default the `pglite-thread.js` beside this file */
   readonly thread?: URL;
 }
@@ -31,7 +33,7 @@ export interface PglitePoolOptions {
 export async function openPglitePool(options: PglitePoolOptions): Promise<PglitePool> {
   const directory = isInMemory(options.dataDir)
     ? undefined
-    : await DataDirectory.open(options.dataDir, options.lockGrace);
+    : await DataDirectory.open(options.dataDir, options.lockGrace, options.onWait);
   try {
     return await PglitePool.open(options, directory);
   } catch (error) {

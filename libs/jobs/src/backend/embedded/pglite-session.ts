@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { MissingPeerError } from '../backend.errors.js';
 import { EmbeddedBackendStoppedError } from './embedded-backend-stopped.error.js';
 import { EmbeddedBackendUnavailableError } from './embedded-backend-unavailable.error.js';
 import type {
@@ -122,10 +123,11 @@ export class PgliteSession extends EventEmitter<PgliteSessionEvents> {
 function whenReady(worker: Worker, dataDir: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (reason: string, options?: ErrorOptions) =>
-      reject(EmbeddedBackendUnavailableError.notOpened(dataDir, reason, options));
+      reject(new EmbeddedBackendUnavailableError(dataDir, reason, options));
     worker.once('message', (message: PgliteMessage) => {
       if (message.kind !== 'unavailable') resolve();
-      else if (message.reason === 'not-installed') reject(EmbeddedBackendUnavailableError.packageMissing());
+      else if (message.reason === 'not-installed')
+        reject(new MissingPeerError('@electric-sql/pglite', 'the embedded backend'));
       else fail(message.message);
     });
     worker.once('error', (error) => fail(error.message, { cause: error }));
