@@ -29,6 +29,8 @@ export default {
     project('unit', '{libs,apps,test}/**/*.spec.ts', 5_000),
     project('conformance', 'test/conformance/**/*.conformance-spec.ts', 60_000),
     project('e2e', 'test/e2e/**/*.e2e-spec.ts', 60_000),
+    // Compares times, so nothing else may run beside it: npm test runs it alone.
+    project('measured', 'test/measured/**/*.measured-spec.ts', 120_000),
     project('chaos', 'test/chaos/**/*.chaos-spec.ts', 120_000),
   ],
 };

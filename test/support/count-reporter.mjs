@@ -32,3 +32,16 @@ export function countsOf(results) {
 export function countLine({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
+
+/** @param {Counts[]} runs
+ * @returns {Counts | undefined} nothing when no run came to count */
+export function sumOf(runs) {
+  return runs.reduce(
+    /** @param {Counts | undefined} sum */ (sum, { passed, failed, skipped }) => ({
+      passed: (sum?.passed ?? 0) + passed,
+      failed: (sum?.failed ?? 0) + failed,
+      skipped: (sum?.skipped ?? 0) + skipped,
+    }),
+    undefined,
+  );
+}

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { jest } from '@jest/globals';
 import { spawnFixture } from '../../../../../test/support/child-process.js';
+import { MissingPeerError } from '../backend.errors.js';
 import { EmbeddedBackendStoppedError } from './embedded-backend-stopped.error.js';
 import { EmbeddedBackendUnavailableError } from './embedded-backend-unavailable.error.js';
 import { openPglitePool } from './pglite-pool.js';
@@ -21,7 +22,7 @@ describe('openPglitePool', () => {
     copyFileSync(new URL('./pglite-thread.js', import.meta.url), thread);
     writeFileSync(join(elsewhere, 'package.json'), '{ "type": "module" }');
     const opening = openPglitePool({ ...IN_MEMORY, thread: pathToFileURL(thread) });
-    await expect(opening).rejects.toBeInstanceOf(EmbeddedBackendUnavailableError);
+    await expect(opening).rejects.toBeInstanceOf(MissingPeerError);
     await expect(opening).rejects.toThrow('npm install @electric-sql/pglite');
     await rm(elsewhere, { recursive: true });
   });
