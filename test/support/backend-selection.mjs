@@ -1,9 +1,13 @@
 /** The backends that tests can run on, in the order in which they run. */
-export const BACKEND_NAMES = /** @type {const} */ (['embedded', 'redis']);
+export const BACKEND_NAMES = /** @type {const} */ (['embedded', 'redis', 'postgres']);
 
 /** @typedef {(typeof BACKEND_NAMES)[number]} BackendName */
 
-/** Reads the value of JOBS_TEST_BACKENDS: a comma list of names; nothing means all of them.
+/** What runs when nobody chooses: every backend that the library has.
+ * @type {readonly BackendName[]} */
+export const DEFAULT_BACKENDS = ['embedded', 'redis'];
+
+/** Reads the value of JOBS_TEST_BACKENDS: a comma list of names; nothing means the default.
  * @param {string | undefined} value
  * @returns {BackendName[]} */
 export function selectBackends(value) {
@@ -14,7 +18,7 @@ export function selectBackends(value) {
     const list = unknown.map((name) => `"${name}"`).join(', ');
     throw new UnknownBackendError(`JOBS_TEST_BACKENDS: unknown ${list}; valid are ${BACKEND_NAMES.join(', ')}`);
   }
-  return asked.length === 0 ? [...BACKEND_NAMES] : BACKEND_NAMES.filter((name) => asked.includes(name));
+  return asked.length === 0 ? [...DEFAULT_BACKENDS] : BACKEND_NAMES.filter((name) => asked.includes(name));
 }
 
 export class UnknownBackendError extends Error {}

@@ -10,6 +10,7 @@ export interface TestBackend {
 const connections: Record<BackendName, TestBackend['connection']> = {
   embedded: () => ({ embedded: { dataDir: 'memory://' } }),
   redis: () => redisUrl(),
+  postgres: () => postgresUrl(),
 };
 
 /** The backends of this run, for `describe.each(backends)('... on $name', ...)`. */
@@ -21,12 +22,18 @@ export const backends: TestBackend[] = selectBackends(process.env.JOBS_TEST_BACK
 
 /** The Redis that the runner started, also for processes that a test starts. */
 export function redisUrl(): string {
-  const url = process.env.JOBS_TEST_REDIS_URL;
-  if (!url) {
-    throw new Error(
-      'JOBS_TEST_REDIS_URL is not set: run the tests with `npm test`, which starts a redis-server for them',
-    );
-  }
+  return urlFromRunner('JOBS_TEST_REDIS_URL', 'a redis-server');
+}
+
+/** The Postgres that the runner started, also for processes that a test starts. */
+export function postgresUrl(): string {
+  return urlFromRunner('JOBS_TEST_POSTGRES_URL', 'a Postgres');
+}
+
+function urlFromRunner(variable: string, service: string): string {
+  const url = process.env[variable];
+  if (!url)
+    throw new Error(`${variable} is not set: run the tests with \`npm test\`, which starts ${service} for them`);
   return url;
 }
 

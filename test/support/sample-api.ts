@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobStatus } from 'nestjs-jobs';
-import { redisUrl, type TestBackend } from './backends.js';
+import { postgresUrl, redisUrl, type TestBackend } from './backends.js';
 import { spawnSampleApi, type ChildHandle } from './child-process.js';
 import { eventually } from './eventually.js';
 
@@ -16,8 +16,18 @@ export interface SampleApi {
 }
 
 export function sampleEnvironment(backend: TestBackend, directory: string): NodeJS.ProcessEnv {
-  const store = backend.name === 'redis' ? { JOBS_URL: redisUrl() } : { JOBS_DATA_DIR: join(directory, 'jobs') };
-  return { PORT: '0', REPORTS_DIR: join(directory, 'reports'), ...store };
+  return { PORT: '0', REPORTS_DIR: join(directory, 'reports'), ...storeEnvironment(backend, directory) };
+}
+
+function storeEnvironment(backend: TestBackend, directory: string): NodeJS.ProcessEnv {
+  switch (backend.name) {
+    case 'embedded':
+      return { JOBS_DATA_DIR: join(directory, 'jobs') };
+    case 'redis':
+      return { JOBS_URL: redisUrl() };
+    case 'postgres':
+      return { JOBS_URL: postgresUrl() };
+  }
 }
 
 export async function startSampleApi(backend: TestBackend, env: NodeJS.ProcessEnv = {}): Promise<SampleApi> {

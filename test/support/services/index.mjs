@@ -1,3 +1,5 @@
+import { requirePostgres } from './postgres-binaries.mjs';
+import { serverAccount } from './server-account.mjs';
 import { startRedis } from './redis.mjs';
 import { requireRedisServer } from './redis-binary.mjs';
 
@@ -19,6 +21,18 @@ export const backendServices = {
     start: async () => {
       const redis = await startRedis();
       return { env: { JOBS_TEST_REDIS_URL: redis.url }, stop: () => redis.stop() };
+    },
+  },
+  postgres: {
+    prepare: async () => {
+      await requirePostgres();
+      serverAccount();
+    },
+    start: async () => {
+      // It needs the pg package, and `prepare` runs before packages are installed.
+      const { startPostgres } = await import('./postgres.mjs');
+      const postgres = await startPostgres();
+      return { env: { JOBS_TEST_POSTGRES_URL: postgres.url }, stop: () => postgres.stop() };
     },
   },
 };

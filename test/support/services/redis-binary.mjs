@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { aptInstall, canAptInstall } from '../debian.mjs';
+import { isExecutable, versionOf } from './program.mjs';
 
 const MINIMUM = { major: 6, minor: 2 };
 const MINIMUM_TEXT = `${MINIMUM.major}.${MINIMUM.minor}`;
@@ -18,7 +17,7 @@ export function findRedisServer(searchPath = process.env.PATH) {
   for (const folder of folders) {
     const path = join(folder, 'redis-server');
     if (folder === '' || !isExecutable(path)) continue;
-    const version = versionOf(path);
+    const version = versionOf(path, / v=(\d+\.\d+[\w.-]*)/);
     if (version === undefined) continue;
     if (isNewEnough(version)) return { found: { path, version }, tooOld };
     tooOld.push({ path, version });
@@ -47,25 +46,6 @@ function explainMissing(tooOld) {
     '  macOS:           brew install redis',
     '  without redis:   JOBS_TEST_BACKENDS=embedded npm test',
   ].join('\n');
-}
-
-/** @param {string} path */
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** @param {string} path */
-function versionOf(path) {
-  try {
-    return / v=(\d+\.\d+[\w.-]*)/.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1];
-  } catch {
-    return undefined;
-  }
 }
 
 /** @param {string} version */
