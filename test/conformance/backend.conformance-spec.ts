@@ -29,8 +29,9 @@ describe.each(backends)('the backend contract on $name', ({ connection }) => {
   beforeAll(async () => {
     const options = resolveOptions({ connection: connection()!, namespace: uniqueNamespace() });
     backend = await openBackend(options, new MemoryLogger());
+    await backend.whenReady(5_000);
   });
-  afterAll(() => backend.close());
+  afterAll(() => backend?.close(5_000));
 
   describe('ledger', () => {
     const values = [0, 'text', '', true, null, [1, [2]], { nested: { list: [] } }];

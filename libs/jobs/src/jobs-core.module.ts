@@ -50,6 +50,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
     private readonly registry: TaskRegistry,
     private readonly queues: Queues,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     super();
   }
@@ -59,13 +60,14 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
       this.registry.fill(this.explorer.explore());
     } catch (error) {
       // Nest runs no shutdown hooks after a boot that failed.
-      await this.backend.close();
+      await this.backend.close(this.options.connectTimeout);
       throw error;
     }
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.queues.close();
-    await this.backend.close();
+    const { connectTimeout } = this.options;
+    await this.queues.close(connectTimeout);
+    await this.backend.close(connectTimeout);
   }
 }

@@ -1,13 +1,15 @@
 /**
- * The store of the jobs could not be reached in time. What was to be enqueued is not.
+ * The store of the jobs could not be reached, or did not answer in time. In the first case nothing was done; in the
+ * second what was asked for may have been done all the same.
  *
  * @publicApi
  */
 export class BackendUnavailableError extends Error {
   override readonly name = 'BackendUnavailableError';
 
-  constructor(location: string, timeout: number, options?: ErrorOptions) {
-    super(`nestjs-jobs: ${location} did not answer within ${timeout} ms.`, options);
+  constructor(location: string, timeout: number, cause?: unknown) {
+    const reason = cause instanceof Error ? cause.message.replace(/\.$/, '') : `no answer within ${timeout} ms`;
+    super(`nestjs-jobs: ${location} cannot be reached: ${reason}.`, cause === undefined ? undefined : { cause });
   }
 }
 

@@ -15,4 +15,13 @@ export class JobsWorker extends Worker {
     this.lastFetchAt = Date.now();
     return super.nextJobFromJobData(...fetched);
   }
+
+  /**
+   * Lets go of jobs that outlast the shutdown: their claims are renewed no more, so they run again elsewhere, and no
+   * timer of this worker keeps the process alive.
+   */
+  async abandon(): Promise<void> {
+    this.removeAllListeners('error').on('error', () => {});
+    await Promise.allSettled([this.pause(true), this.lockManager.close()]);
+  }
 }

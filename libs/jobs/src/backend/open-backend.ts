@@ -1,10 +1,7 @@
-import type { LoggerService } from '@nestjs/common';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import type { BackendLogger } from './backend-logger.js';
 import { MissingPeerError } from './backend.errors.js';
 import type { QueueBackend } from './queue-backend.js';
-
-/** What a backend has to say on its own. @internal */
-export type BackendLogger = Pick<LoggerService, 'log' | 'error'>;
 
 /**
  * Opens the chosen store. The backends are imported only when chosen, so that their packages stay optional.
@@ -19,11 +16,12 @@ export async function openBackend(options: ResolvedJobsOptions, logger: BackendL
       dataDir: connection.dataDir,
       namespace,
       lockGrace: shutdownGrace,
+      logger,
       onWait: (pid) => logger.log(`Waiting for the process with pid ${pid} to leave ${connection.dataDir}.`),
     });
   }
   const { RedisBackend } = await importPeer('ioredis', 'the Redis backend', () => import('./redis/redis-backend.js'));
-  return new RedisBackend(connection.redis, namespace, (error) => logger.error(error.message));
+  return new RedisBackend(connection.redis, namespace, logger);
 }
 
 async function importPeer<T>(packageName: string, neededFor: string, load: () => Promise<T>): Promise<T> {

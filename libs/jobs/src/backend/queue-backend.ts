@@ -33,9 +33,17 @@ export interface QueueBackend {
    * that fetches the job fails it with `mark` as the reason, without running it.
    */
   markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark>;
+  /**
+   * Resolves when the store can be sent something; at once while it is connected. Rejects with
+   * {@link BackendUnavailableError} when it cannot within `timeout` ms.
+   */
+  whenReady(timeout: number): Promise<void>;
+  /** Why there is no connection right now, if that is known. */
+  lastConnectionError(): Error | undefined;
   /** Resolves when the store answered; rejects with {@link BackendUnavailableError} when it does not in `timeout` ms. */
   ping(timeout: number): Promise<void>;
   /** Whether this error says that the store could not be reached (and not that it refused). */
   isConnectionError(error: unknown): boolean;
-  close(): Promise<void>;
+  /** Waits for what is under way at most `timeout` ms, then lets go of every connection. */
+  close(timeout: number): Promise<void>;
 }

@@ -15,13 +15,18 @@ export async function withTimeout<T>(work: Promise<T>, timeout: number, onTimeou
 
 /** Resolves when the store answered; rejects with {@link BackendUnavailableError}, whatever kept it from it. @internal */
 export async function pingWithin(timeout: number, location: string, ping: () => Promise<unknown>): Promise<void> {
-  const unavailable = (cause?: unknown): Error =>
-    new BackendUnavailableError(location, timeout, cause === undefined ? undefined : { cause });
-  await withTimeout(
-    ping().catch((error: unknown) => {
-      throw unavailable(error);
-    }),
-    timeout,
-    unavailable,
+  const answered = ping().catch((error: unknown) => {
+    throw error instanceof BackendUnavailableError ? error : new BackendUnavailableError(location, timeout, error);
+  });
+  await withTimeout(answered, timeout, () => new BackendUnavailableError(location, timeout));
+}
+
+/** Whether `work` was done within `timeout` ms; what it fails with is nobody's concern any more. @internal */
+export async function settlesWithin(timeout: number, work: Promise<unknown>): Promise<boolean> {
+  const settled = work.then(
+    () => true,
+    () => true,
   );
+  const late = new Promise<false>((resolve) => setTimeout(resolve, Math.max(timeout, 0), false).unref());
+  return Promise.race([settled, late]);
 }

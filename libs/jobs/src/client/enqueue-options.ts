@@ -1,7 +1,6 @@
-import ms from 'ms';
 import { InvalidJobsOptionsError } from '../options/jobs-options.error.js';
 import type { Duration } from '../options/jobs-options.js';
-import { OptionReader } from '../options/option-reader.js';
+import { OptionReader, parseDuration } from '../options/option-reader.js';
 import { InvalidEnqueueOptionsError } from './client.errors.js';
 
 /**
@@ -37,6 +36,8 @@ export interface ResolvedEnqueueOptions {
 }
 
 const ISO_WITH_ZONE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+/** The last time that a Date can be. */
+const LATEST = 8.64e15;
 const NONE: ResolvedEnqueueOptions = { queue: undefined, delay: 0, priority: Priority.normal };
 
 /** @internal */
@@ -44,6 +45,9 @@ export function resolveEnqueueOptions(options: EnqueueOptions | undefined, now: 
   if (options === undefined) return NONE;
   try {
     const reader = new OptionReader(options, '', ['delay', 'runAt', 'queue', 'priority']);
+    if (options.queue !== undefined && typeof options.queue !== 'string') {
+      throw new InvalidJobsOptionsError('queue', 'the name of a declared queue', options.queue);
+    }
     const priority = options.priority ?? Priority.normal;
     return {
       queue: options.queue,
@@ -66,10 +70,11 @@ function resolveDelay({ delay, runAt }: { delay?: unknown; runAt?: unknown }, no
   }
   if (runAt !== undefined) return Math.max(0, toTime(runAt) - now);
   if (delay === undefined) return 0;
-  const parsed: unknown = typeof delay === 'string' && delay !== '' ? ms(delay as ms.StringValue) : delay;
-  if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed < 0) {
+  const parsed = parseDuration(delay);
+  if (parsed === undefined || !Number.isFinite(parsed) || parsed < 0) {
     throw new InvalidJobsOptionsError('delay', "a duration from zero: milliseconds or a string like '10m'", delay);
   }
+  if (parsed > LATEST - now) throw new InvalidJobsOptionsError('delay', 'short enough to end on a date', delay);
   return Math.round(parsed);
 }
 
@@ -77,7 +82,7 @@ function toTime(runAt: unknown): number {
   const time =
     runAt instanceof Date
       ? runAt.getTime()
-      : typeof runAt === 'string' && ISO_WITH_ZONE.test(runAt)
+      : typeof runAt === 'string' && ISO_WITH_ZONE.test(runAt) && isDay(runAt.slice(0, 10))
         ? Date.parse(runAt)
         : Number.NaN;
   if (Number.isNaN(time)) {
@@ -88,4 +93,10 @@ function toTime(runAt: unknown): number {
     );
   }
   return time;
+}
+
+/** Date.parse makes the 3rd of March of the 31st of February. */
+function isDay(day: string): boolean {
+  const time = Date.parse(day);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }

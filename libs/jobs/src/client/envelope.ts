@@ -21,6 +21,8 @@ export interface ProgressRecord {
   attempt: number;
   stage?: { name: string; meta?: unknown };
   progress?: unknown;
+  /** Milliseconds since the epoch: when a worker first found that it has no such task. */
+  unknownSince?: number;
 }
 
 /** A BullMQ job of ours. @internal */
@@ -37,4 +39,12 @@ export function toEnginePriority(priority: number): number {
 /** The running attempt of an active job, from 1: attempts whose process died count (engine.md 4). @internal */
 export function attemptNumber(job: StoredJob): number {
   return job.attemptsMade + job.stalledCounter + 1;
+}
+
+/** What was said of a job, unless something else than us wrote its progress. @internal */
+export function progressOf(job: StoredJob): ProgressRecord | undefined {
+  const said = job.progress as Partial<ProgressRecord> | number | string | boolean | undefined;
+  return typeof said === 'object' && said !== null && typeof said.attempt === 'number'
+    ? (said as ProgressRecord)
+    : undefined;
 }

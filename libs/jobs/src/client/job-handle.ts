@@ -31,14 +31,23 @@ const NOW: ExpectedStart = { state: 'pending', delay: 0 };
  * @publicApi
  */
 export class JobHandle<Result = unknown> {
+  /** `<queue>_<uuid>`; can be handed to a client as the key to the job's status. */
+  readonly id: string;
+  // Really private: what stands behind a handle knows the backend's password, and handles get serialized and logged.
+  readonly #operations: JobOperations;
+  readonly #expected: ExpectedStart;
+
   /** @internal */
-  constructor(
-    /** `<queue>_<uuid>`; can be handed to a client as the key to the job's status. */
-    readonly id: string,
-    private readonly operations: JobOperations,
-    /** @internal */
-    readonly expected: ExpectedStart = NOW,
-  ) {}
+  constructor(id: string, operations: JobOperations, expected: ExpectedStart = NOW) {
+    this.id = id;
+    this.#operations = operations;
+    this.#expected = expected;
+  }
+
+  /** @internal */
+  get expected(): ExpectedStart {
+    return this.#expected;
+  }
 
   /**
    * Where the job stands now.
@@ -46,7 +55,7 @@ export class JobHandle<Result = unknown> {
    * @throws {@link JobNotFoundError}
    */
   async status(): Promise<JobStatus> {
-    const status = await this.operations.status(this.id);
+    const status = await this.#operations.status(this.id);
     if (!status) throw new JobNotFoundError(this.id);
     return status;
   }
@@ -56,7 +65,8 @@ export class JobHandle<Result = unknown> {
    *
    * @param options - `timeout`: how long to wait, as milliseconds or `'30s'`; 30 s by default. The job goes on after it.
    * @throws {@link JobFailedError} with what its last attempt threw; {@link JobCancelledError};
-   * {@link ResultTimeoutError}; {@link JobNotFoundError}.
+   * {@link ResultTimeoutError}; {@link JobNotFoundError}; {@link BackendUnavailableError} when the backend was away to the
+   * end of the timeout.
    * @example
    * ```ts
    * import type { JobHandle } from 'nestjs-jobs';
@@ -68,7 +78,7 @@ export class JobHandle<Result = unknown> {
    */
   async result(options: { timeout?: Duration } = {}): Promise<Result> {
     const timeout = resolveTimeout(options.timeout ?? '30s');
-    const status = await this.operations.untilEnded(this.id, timeout);
+    const status = await this.#operations.untilEnded(this.id, timeout);
     if (status === 'timeout') throw new ResultTimeoutError(this.id, timeout);
     if (!status) throw new JobNotFoundError(this.id);
     if (status.state === 'cancelled') throw new JobCancelledError(this.id, status.reason);
@@ -83,7 +93,7 @@ export class JobHandle<Result = unknown> {
    * @throws {@link JobNotFoundError}
    */
   async cancel(options: { reason?: string } = {}): Promise<boolean> {
-    return this.operations.cancel(this.id, options.reason);
+    return this.#operations.cancel(this.id, options.reason);
   }
 }
 

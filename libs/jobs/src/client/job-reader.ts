@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { BackendUnavailableError } from '../backend/backend.errors.js';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { withTimeout } from '../backend/with-timeout.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import type { StoredJob } from './envelope.js';
@@ -10,12 +14,21 @@ import { readStatus } from './read-status.js';
 
 const FIRST_REREAD = 250;
 const SLOWEST_REREAD = 2_000;
+const SHORTEST_READ = 500;
+
+/** The moment at which a job seems to have ended. */
+interface EndedEvent {
+  /** Resolves at it, or after `wait` ms. */
+  orAfter(wait: number): Promise<void>;
+  stop(): void;
+}
 
 /** Reads what became of jobs. @internal */
 @Injectable()
 export class JobReader {
   constructor(
     private readonly queues: Queues,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
@@ -38,28 +51,51 @@ export class JobReader {
   }
 
   /**
-   * Resolves with the status of an ended job; with undefined when there is none of this id, or when `timeout` ms passed.
-   * Events only make it quicker: the state is read again and again, ever more slowly, until it is final.
+   * Resolves with the status of an ended job; with undefined when there is none of this id, or `'timeout'` after
+   * `timeout` ms. Events only make it quicker: the state is read again and again, ever more slowly, until it is final. A
+   * backend that is away meanwhile is waited for.
+   *
+   * @throws {@link BackendUnavailableError} when it was away to the end.
    */
   async untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined> {
-    let status = await this.status(id);
-    if (!status || status.terminal) return status;
     const deadline = Date.now() + timeout;
-    const ended = this.endedEvent(status.queue, id);
+    let ended: EndedEvent | undefined;
     try {
       for (let wait = FIRST_REREAD; ; wait = Math.min(wait * 2, SLOWEST_REREAD)) {
+        const seen = await this.tryToRead(id, deadline - Date.now());
+        if (!seen) return undefined;
+        if ('status' in seen && seen.status.terminal) return seen.status;
         const left = deadline - Date.now();
+        if (left <= 0 && 'unreadable' in seen) throw seen.unreadable;
         if (left <= 0) return 'timeout';
+        ended ??= this.endedEvent(queueOfJobId(id)!, id);
         await ended.orAfter(Math.min(wait, left));
-        status = await this.status(id);
-        if (!status || status.terminal) return status;
       }
     } finally {
-      ended.stop();
+      ended?.stop();
     }
   }
 
-  private endedEvent(queueName: string, id: string): { orAfter(wait: number): Promise<void>; stop(): void } {
+  private async tryToRead(
+    id: string,
+    left: number,
+  ): Promise<{ status: JobStatus } | { unreadable: Error } | undefined> {
+    const { connectTimeout } = this.options;
+    // However little time is left, a backend that is there gets the chance to answer.
+    const patience = Math.min(Math.max(left, SHORTEST_READ), connectTimeout);
+    const unavailable = (cause?: unknown): Error =>
+      new BackendUnavailableError(this.backend.location, patience, cause ?? this.backend.lastConnectionError());
+    try {
+      const status = await withTimeout(this.status(id), patience, unavailable);
+      return status && { status };
+    } catch (error) {
+      if (error instanceof BackendUnavailableError) return { unreadable: error };
+      if (this.backend.isConnectionError(error)) return { unreadable: unavailable(error) };
+      throw error;
+    }
+  }
+
+  private endedEvent(queueName: string, id: string): EndedEvent {
     const events = this.queues.eventsOf(queueName);
     // BullMQ emits `completed:<id>` beside `completed`, which its types do not tell.
     const names = ['completed', 'failed'].map((name) => `${name}:${id}` as 'completed');

@@ -49,11 +49,13 @@ export interface JobStatus {
   createdAt: string;
   /** When it is or was due, for a delayed job and for one that waits for its next attempt. */
   scheduledFor?: string;
-  /** Start of the running or last attempt. */
+  /** Start of the running or last attempt; absent while there is none. */
   startedAt?: string;
   finishedAt?: string;
   result?: unknown;
   error?: JobErrorInfo;
+  /** Why a pending job is not run although it is its turn: no worker that saw it has its task. */
+  waitingFor?: { kind: 'unknown-task' };
   /** Whether `state` is final. */
   terminal: boolean;
 }

@@ -69,6 +69,7 @@ export class JobsClient implements JobOperations {
     const queue = this.queues.get(queueName);
     const found = await this.reach(() => this.backend.markCancelled(queue, id, cancelMark(reason)));
     if (found === 'missing') throw new JobNotFoundError(id);
+    if (found === 'finished') return (await this.status(id))?.state === 'cancelled';
     return found === 'marked';
   }
 
@@ -93,13 +94,20 @@ export class JobsClient implements JobOperations {
     };
   }
 
-  /** Producers do not wait for a backend that is away: they fail within `connectTimeout`. */
+  /**
+   * Producers do not wait for a backend that is away: they fail within `connectTimeout`, and nothing is sent before the
+   * backend is there. Only what was sent and not answered in time may have been done all the same.
+   */
   private async reach<T>(work: () => Promise<T>): Promise<T> {
     const { connectTimeout } = this.options;
     const unavailable = (cause?: unknown): Error =>
-      new BackendUnavailableError(this.backend.location, connectTimeout, cause === undefined ? undefined : { cause });
+      new BackendUnavailableError(this.backend.location, connectTimeout, cause ?? this.backend.lastConnectionError());
+    const reached = (async () => {
+      await this.backend.whenReady(connectTimeout);
+      return work();
+    })();
     try {
-      return await withTimeout(work(), connectTimeout, unavailable);
+      return await withTimeout(reached, connectTimeout, unavailable);
     } catch (error) {
       throw this.backend.isConnectionError(error) ? unavailable(error) : error;
     }

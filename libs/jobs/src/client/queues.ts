@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Queue, QueueEvents } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
+import { settlesWithin } from '../backend/with-timeout.js';
 
 /** The process's BullMQ queues and their event streams: one each, made when first needed. @internal */
 @Injectable()
@@ -31,11 +32,12 @@ export class Queues {
     return events;
   }
 
-  async close(): Promise<void> {
+  /** Waits at most `timeout` ms: without its connection a BullMQ object may never close. */
+  async close(timeout: number): Promise<void> {
     const closing = [...this.events.values(), ...this.queues.values()].map((each) => each.close());
     this.events.clear();
     this.queues.clear();
-    await Promise.allSettled(closing);
+    await settlesWithin(timeout, Promise.allSettled(closing));
   }
 
   /** Without a listener an error event would end the process. Lost connections are reported by the backend itself. */

@@ -1,34 +1,38 @@
 import type { JobState as EngineState } from 'bullmq';
-import { readAttempts } from '../retry/attempt-record.js';
+import { NEVER_RAN, readAttempts } from '../retry/attempt-record.js';
 import { readCancelMark } from './cancel-mark.js';
-import { attemptNumber, type ProgressRecord, type StoredJob } from './envelope.js';
+import { attemptNumber, progressOf, type StoredJob } from './envelope.js';
 import type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './job-status.js';
 
 /** What BullMQ knows of a job, as a {@link JobStatus}. @internal */
 export function readStatus(job: StoredJob, engineState: EngineState): JobStatus {
-  const failures = readAttempts(job.stacktrace);
+  const records = readAttempts(job.stacktrace);
+  const failures = records.filter(({ attempt }) => attempt !== NEVER_RAN);
   const cancelled = readCancellation(job, engineState);
   const state = cancelled ? 'cancelled' : stateOf(job, engineState, failures);
   const attempts = attemptsOf(job, state, failures);
-  const attempt = state === 'running' ? attemptNumber(job) : attempts.length + job.stalledCounter;
-  const said = readProgress(job, attempt);
+  const maxAttempts = job.opts.attempts ?? 1;
+  const attempt =
+    state === 'running' ? attemptNumber(job) : Math.min(attempts.length + job.stalledCounter, maxAttempts);
+  const said = progressOf(job);
   return {
     id: job.id!,
     task: job.name,
     queue: job.queueName,
     state,
     ...cancelled,
-    ...(said?.stage && { stage: said.stage }),
-    ...(said?.progress !== undefined && { progress: said.progress }),
+    ...(said?.attempt === attempt && said.stage && { stage: said.stage }),
+    ...(said?.attempt === attempt && said.progress !== undefined && { progress: said.progress }),
     attempt,
-    maxAttempts: job.opts.attempts ?? 1,
+    maxAttempts,
     attempts,
     createdAt: iso(job.timestamp),
     ...when('scheduledFor', dueTime(job, state, failures)),
-    ...when('startedAt', job.processedOn),
+    ...(attempts.length > 0 && { startedAt: attempts.at(-1)!.startedAt }),
     ...when('finishedAt', job.finishedOn),
     ...(state === 'succeeded' && { result: job.returnvalue ?? null }),
-    ...(state === 'failed' && { error: failureOf(job, failures) }),
+    ...(state === 'failed' && { error: failureOf(job, records) }),
+    ...(isParked(job, engineState) && { waitingFor: { kind: 'unknown-task' as const } }),
     terminal: isTerminal(state),
   };
 }
@@ -46,6 +50,7 @@ function stateOf(job: StoredJob, engineState: EngineState, failures: readonly Jo
     case 'active':
       return 'running';
     case 'delayed':
+      if (isParked(job, engineState)) return 'pending';
       return failures.length + job.stalledCounter > 0 ? 'retrying' : 'scheduled';
     case 'waiting-children':
       return 'blocked';
@@ -85,13 +90,12 @@ function failureOf(job: StoredJob, failures: readonly JobAttempt[]): JobErrorInf
   return failures.at(-1)?.error ?? { name: 'Error', message: job.failedReason };
 }
 
-function readProgress(job: StoredJob, attempt: number): ProgressRecord | undefined {
-  const said = job.progress as Partial<ProgressRecord> | number | string | boolean | undefined;
-  if (typeof said !== 'object' || said === null || said.attempt !== attempt) return undefined;
-  return said as ProgressRecord;
+/** Due, and given back because no worker that saw it has its task. */
+function isParked(job: StoredJob, engineState: EngineState): boolean {
+  return engineState === 'delayed' && progressOf(job)?.unknownSince !== undefined;
 }
 
-function when(key: 'scheduledFor' | 'startedAt' | 'finishedAt', time: number | undefined): Partial<JobStatus> {
+function when(key: 'scheduledFor' | 'finishedAt', time: number | undefined): Partial<JobStatus> {
   return time === undefined ? {} : { [key]: iso(time) };
 }
 

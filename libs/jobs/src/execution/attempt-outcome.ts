@@ -8,5 +8,9 @@
 export type AttemptOutcome =
   | { readonly kind: 'succeeded'; readonly result: unknown }
   | { readonly kind: 'retrying'; readonly error: unknown; readonly delay: number }
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | {
+      readonly kind: 'failed';
+      readonly error: unknown;
+      /** False when the task was not run at all. */ readonly ran: boolean;
+    }
   | { readonly kind: 'released'; readonly until: number };

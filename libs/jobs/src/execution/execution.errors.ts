@@ -58,7 +58,7 @@ export class UnknownTaskError extends NonRetryableError {
 export class JobStalledError extends NonRetryableError {
   override readonly name = 'JobStalledError';
 
-  constructor() {
-    super('stalled');
+  constructor(times: number) {
+    super(`stalled: ${times} processes that ran this job died or froze, as many as it may have attempts left.`);
   }
 }

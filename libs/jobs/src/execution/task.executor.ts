@@ -1,5 +1,5 @@
 import { HttpException, Inject, Injectable } from '@nestjs/common';
-import { attemptNumber, type StoredJob } from '../client/envelope.js';
+import { attemptNumber, progressOf, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { findNotJson } from '../client/json-check.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -33,7 +33,9 @@ export class TaskExecutor {
   async execute(job: StoredJob): Promise<AttemptOutcome> {
     const task = this.registry.find(job.name);
     if (!task) return this.waitForCode(job);
-    if (attemptNumber(job) > (job.opts.attempts ?? 1)) return { kind: 'failed', error: new JobStalledError() };
+    if (attemptNumber(job) > (job.opts.attempts ?? 1)) {
+      return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
+    }
     try {
       return { kind: 'succeeded', result: await this.run(task, job) };
     } catch (error) {
@@ -51,17 +53,21 @@ export class TaskExecutor {
 
   private afterFailure(task: TaskDefinition, job: StoredJob, error: unknown): AttemptOutcome {
     const attempt = attemptNumber(job);
-    if (isFinal(error) || attempt >= (job.opts.attempts ?? 1)) return { kind: 'failed', error };
+    if (isFinal(error) || attempt >= (job.opts.attempts ?? 1)) return { kind: 'failed', error, ran: true };
     return { kind: 'retrying', error, delay: retryDelay(task.retry, attempt) };
   }
 
-  /** A rolling deploy may be about to bring the code. */
-  private waitForCode(job: StoredJob): AttemptOutcome {
-    const due = job.timestamp + (job.opts.delay ?? 0);
-    if (Date.now() - due < this.options.unknownTaskGrace) {
-      return { kind: 'released', until: Date.now() + Math.min(UNKNOWN_TASK_RECHECK, this.options.unknownTaskGrace) };
+  /** A rolling deploy may be about to bring the code. The grace runs from when the job was first found without it. */
+  private async waitForCode(job: StoredJob): Promise<AttemptOutcome> {
+    const { unknownTaskGrace } = this.options;
+    const now = Date.now();
+    const since = progressOf(job)?.unknownSince ?? now;
+    if (now - since >= unknownTaskGrace) {
+      return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName), ran: false };
     }
-    return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName) };
+    if (since === now)
+      await job.updateProgress({ attempt: attemptNumber(job), unknownSince: since } satisfies ProgressRecord);
+    return { kind: 'released', until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace) };
   }
 
   private handlerOf(task: TaskDefinition): TaskHandler {

@@ -4,6 +4,11 @@ import type { JobHandle } from '../client/job-handle.js';
 export class AcceptedJob {
   /** @internal */
   constructor(readonly job: JobHandle) {}
+
+  /** For where nothing turns it into a response: wrapped by an interceptor, or without the module. */
+  toJSON(): { id: string; state: string } {
+    return { id: this.job.id, state: this.job.expected.state };
+  }
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   UseFilters,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { JobStatus } from '../client/job-status.js';
 import { JobsService } from '../client/jobs.service.js';
 import { BackendUnavailableFilter } from './backend-unavailable.filter.js';
@@ -29,9 +30,14 @@ const MAX_BATCH = 100;
 @TagJobs()
 export class JobsController {
   constructor(
-    private readonly jobs: JobsService,
+    private readonly moduleRef: ModuleRef,
     @Inject(JOBS_HTTP_OPTIONS) private readonly options: JobsHttpOptions,
   ) {}
+
+  /** Wherever JobsModule is imported, also with `global: false`. */
+  private get jobs(): JobsService {
+    return this.moduleRef.get(JobsService, { strict: false });
+  }
 
   @Get(':id')
   @describeOperation({

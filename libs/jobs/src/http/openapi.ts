@@ -85,6 +85,7 @@ export const jobStatusSchema: Schema = {
     finishedAt: time,
     result: anything,
     error,
+    waitingFor: { type: 'object', properties: { kind: { type: 'string', enum: ['unknown-task'] } } },
     terminal: { type: 'boolean', description: 'Whether the state is final' },
   },
   required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'terminal'],

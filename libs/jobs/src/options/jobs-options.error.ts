@@ -12,18 +12,41 @@ export class InvalidJobsOptionsError extends Error {
     expected: string,
     actual: unknown,
   ) {
-    super(`nestjs-jobs: option "${path}" must be ${expected}, but is ${describe(actual)}.`);
+    super(
+      `nestjs-jobs: option "${path}" must be ${expected}, but is ${mayBeSecret(path) ? describeKind(actual) : describe(actual)}.`,
+    );
   }
 }
 
+/** Whatever stands in or for a connection may be a password, its keys too. `(all)` may be a url in the wrong place. */
+function mayBeSecret(path: string): boolean {
+  return path === '(all)' || /^connection(\.|$)/.test(path);
+}
+
 function describe(value: unknown): string {
-  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') return typeof value;
+  if (typeof value === 'number') return String(value);
   if (typeof value === 'bigint') return `${value}n`;
+  // The values of an object stay out of the message.
+  if (isPlainObject(value)) return `an object with the keys ${Object.keys(value).join(', ') || '(none)'}`;
+  return typeof value === 'string' ? JSON.stringify(value) : describeKind(value);
+}
+
+function describeKind(value: unknown): string {
+  if (value === undefined || value === null || typeof value === 'function')
+    return value === null ? 'null' : typeof value;
+  if (value === '') return '""';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  // The values of an object stay out of the message: a connection's hold passwords.
-  if (typeof value === 'object' && value !== null)
-    return `an object with the keys ${Object.keys(value).join(', ') || '(none)'}`;
-  return JSON.stringify(value);
+  if (value instanceof Date) return 'a Date';
+  if (isPlainObject(value)) return `an object with ${Object.keys(value).length} keys`;
+  if (typeof value === 'object') return `an instance of ${value.constructor?.name || 'an unnamed class'}`;
+  return typeof value === 'boolean' ? String(value) : typeof value === 'symbol' ? 'symbol' : `a ${typeof value}`;
+}
+
+/** @internal */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /**

@@ -1,6 +1,12 @@
 import bytes from 'bytes';
 import ms from 'ms';
-import { InvalidJobsOptionsError, UnknownJobsOptionError } from './jobs-options.error.js';
+import { InvalidJobsOptionsError, isPlainObject, UnknownJobsOptionError } from './jobs-options.error.js';
+
+export { isPlainObject } from './jobs-options.error.js';
+
+/** Beyond it, Node's timers fire at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+const BYTE_SIZE = /^\d+(\.\d+)?\s*(b|kb|mb|gb)$/i;
 
 /** Reads one object of options, each with its path, so that every complaint names the option. @internal */
 export class OptionReader {
@@ -15,7 +21,11 @@ export class OptionReader {
       throw new InvalidJobsOptionsError(path || '(all)', 'an object', value);
     this.values = value ?? {};
     for (const key of Object.keys(this.values)) {
-      if (!knownKeys.includes(key)) throw new UnknownJobsOptionError(this.at(key), knownKeys);
+      if (knownKeys.includes(key)) continue;
+      // A url in the wrong place would be shown as a key.
+      throw path.startsWith('connection')
+        ? new InvalidJobsOptionsError(path, `an object with no keys but ${knownKeys.join(', ')}`, value)
+        : new UnknownJobsOptionError(this.at(key), knownKeys);
     }
   }
 
@@ -27,17 +37,23 @@ export class OptionReader {
     return this.values[key];
   }
 
-  duration(key: string, fallback: number): number {
+  /** `longest` has a default for durations that a timer of Node measures. */
+  duration(key: string, fallback: number, longest: number = LONGEST_TIMER): number {
     const value = this.values[key];
     if (value === undefined) return fallback;
-    const parsed = typeof value === 'string' && value !== '' ? ms(value as ms.StringValue) : value;
-    return this.check(key, parsed, isPositive, "a duration above zero: milliseconds or a string like '10m'");
+    const parsed = this.check(
+      key,
+      parseDuration(value),
+      isPositive,
+      "a duration above zero: milliseconds or a string like '10m'",
+    );
+    return this.check(key, parsed, (n) => n <= longest, `a duration of at most ${longest} ms`);
   }
 
   byteSize(key: string, fallback: number): number {
     const value = this.values[key];
     if (value === undefined) return fallback;
-    const parsed = typeof value === 'string' ? bytes.parse(value) : value;
+    const parsed = typeof value === 'string' ? BYTE_SIZE.test(value) && bytes.parse(value) : value;
     return this.check(key, parsed, isPositive, "a size above zero: bytes or a string like '64kb'");
   }
 
@@ -67,9 +83,9 @@ function isPositive(n: number): boolean {
   return Number.isFinite(n) && n > 0;
 }
 
-/** @internal */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+/** Milliseconds of a duration as options take it; undefined when it is none. @internal */
+export function parseDuration(value: unknown): number | undefined {
+  if (typeof value !== 'string') return typeof value === 'number' ? value : undefined;
+  // Of what is longer or empty, ms throws.
+  return value.length > 0 && value.length <= 100 ? ms(value as ms.StringValue) : undefined;
 }

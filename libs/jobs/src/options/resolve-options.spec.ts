@@ -4,6 +4,13 @@ import { resolveOptions } from './resolve-options.js';
 
 const DEVELOPMENT = {};
 
+/** As much of an ioredis client as it is told by. */
+class Client {
+  constructor(readonly options: object = {}) {}
+  duplicate(): void {}
+  defineCommand(): void {}
+}
+
 function resolve(options: unknown, env: NodeJS.ProcessEnv = DEVELOPMENT): ReturnType<typeof resolveOptions> {
   return resolveOptions(options as JobsModuleOptions, env);
 }
@@ -37,6 +44,16 @@ describe('module options', () => {
     expect(resolved.retry).toEqual({ attempts: 3, delay: 250, factor: 2, maxDelay: 60_000, jitter: 0 });
   });
 
+  it('take a client, ioredis options and long retention', () => {
+    const client = new Client();
+    expect(resolve({ connection: { redis: client } }).connection).toEqual({ kind: 'redis', redis: client });
+    expect(resolve({ connection: { redis: { host: 'x' } } }).connection).toEqual({
+      kind: 'redis',
+      redis: { host: 'x' },
+    });
+    expect(resolve({ results: { keepFor: '90d' } }).keepFor).toBe(90 * 86_400_000);
+  });
+
   it('choose which queues are worked', () => {
     const queues = { a: {}, b: {}, c: { concurrency: 2 } };
     expect([...resolve({ queues, workers: true }).workedQueues].sort()).toEqual(['a', 'b', 'c', 'default']);
@@ -58,7 +75,18 @@ describe('module options', () => {
     [{ defaultQueue: 7 }, 'defaultQueue', /7/],
     [{ workers: { only: ['x'] } }, 'workers', /declared queues \(default\).*"x"/],
     [{ workers: { only: [], except: [] } }, 'workers', /\{ only: \[queues\] \}/],
-    [{ workers: 'all' }, 'workers', /an object/],
+    [{ workers: 'all' }, 'workers', /true, false, \{ only: \[queues\] \} or \{ except: \[queues\] \}, but is "all"/],
+    [undefined, '(all)', /an object, but is undefined/],
+    ['redis://u:s3cret@h', '(all)', /an object, but is a string/],
+    [{ connectTimeout: Number.NaN }, 'connectTimeout', /but is NaN/],
+    [{ connectTimeout: Number.POSITIVE_INFINITY }, 'connectTimeout', /but is Infinity/],
+    [{ connectTimeout: new Date() }, 'connectTimeout', /but is a Date/],
+    [{ connectTimeout: '1'.repeat(101) }, 'connectTimeout', /a duration above zero/],
+    [{ lease: '25d' }, 'lease', /at most 2147483647 ms, but is "25d"/],
+    [{ queues: new Map() }, 'queues', /an instance of Map/],
+    [{ payload: { maxSize: '64 potatoes' } }, 'payload.maxSize', /'64kb'/],
+    [{ payload: { maxSize: '1e3kb' } }, 'payload.maxSize', /'64kb'/],
+    [{ payload: { maxSize: '64' } }, 'payload.maxSize', /'64kb'/],
     [{ defaults: { retry: { jitter: 2 } } }, 'defaults.retry.jitter', /'none', 'full' or a number/],
     [{ defaults: { retry: { factor: 0.5 } } }, 'defaults.retry.factor', /at least 1/],
     [{ payload: { maxSize: 'big' } }, 'payload.maxSize', /'64kb'/],
@@ -68,7 +96,12 @@ describe('module options', () => {
     [{ connection: 'http://localhost' }, 'connection', /redis:\/\/host/],
     [{ connection: {} }, 'connection', /embedded/],
     [{ connection: { redis: '' } }, 'connection.redis', /""/],
-    [{ connection: { redis: {}, embedded: {} } }, 'connection', /keys redis, embedded/],
+    [{ connection: { redis: {}, embedded: {} } }, 'connection', /an object with 2 keys/],
+    [{ connection: { redis: { url: 'redis://x' } } }, 'connection.redis', /pass the url as a string/],
+    [{ connection: { redis: ['redis://x'] } }, 'connection.redis', /an ioredis client, but is an array of 1/],
+    [{ connection: { redis: new Map() } }, 'connection.redis', /an ioredis client, but is an instance of Map/],
+    [{ connection: { redis: { keyPrefix: 'x:' } } }, 'connection.redis', /use the option `namespace`/],
+    [{ connection: { redis: new Client({ keyPrefix: 'x:' }) } }, 'connection.redis', /use the option `namespace`/],
     [{ connection: { embedded: { dataDir: '' } } }, 'connection.embedded.dataDir', /a path/],
   ];
 
@@ -90,7 +123,22 @@ describe('module options', () => {
   });
 
   it('show no secret of a connection that is refused', () => {
-    for (const connection of ['redis:/user:s3cret@host', { host: 'x', password: 's3cret' }, { redis: 's3cret@host' }]) {
+    const url = 'redis://u:s3cret@h';
+    const connections = [
+      'redis:/user:s3cret@host',
+      's3cret://host',
+      { host: 'x', password: 's3cret' },
+      { redis: 's3cret@host' },
+      { redis: [url] },
+      { redis: { url } },
+      { embedded: url },
+      { embedded: { [url]: 1 } },
+      { embedded: {}, redis: url },
+      { [url]: 1 },
+      [url],
+    ];
+    for (const connection of connections) {
+      expect(() => resolve({ connection })).toThrow(InvalidJobsOptionsError);
       expect(() => resolve({ connection })).toThrow(
         expect.not.objectContaining({ message: expect.stringMatching('s3cret') }),
       );

@@ -10,6 +10,8 @@ import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
+/** A hundred years: the store measures it, not a timer. */
+const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
 const QUEUE_NAME = /^[a-z][a-z0-9-]*$/;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
 
@@ -22,10 +24,8 @@ const DEFAULT_RETRY: ResolvedRetryPolicy = {
 };
 
 /** Checks the module's options and fills in every default. @internal */
-export function resolveOptions(
-  options: JobsModuleOptions = {},
-  env: NodeJS.ProcessEnv = process.env,
-): ResolvedJobsOptions {
+export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEnv = process.env): ResolvedJobsOptions {
+  if (options === undefined) throw new InvalidJobsOptionsError('(all)', 'an object', options);
   const reader = new OptionReader(options, '', [
     'connection',
     'connectTimeout',
@@ -59,8 +59,8 @@ export function resolveOptions(
     defaultQueue,
     workedQueues: resolveWorkedQueues(reader, [...queues.keys()]),
     retry: resolveRetry(defaults.raw('retry'), 'defaults.retry', DEFAULT_RETRY),
-    keepFor: results.duration('keepFor', 24 * HOUR),
-    keepFailedFor: results.duration('keepFailedFor', 7 * 24 * HOUR),
+    keepFor: results.duration('keepFor', 24 * HOUR, LONGEST_KEPT),
+    keepFailedFor: results.duration('keepFailedFor', 7 * 24 * HOUR, LONGEST_KEPT),
     maxPayloadSize: payload.byteSize('maxSize', 256 * 1024),
     unknownTaskGrace: reader.duration('unknownTaskGrace', HOUR),
     lease: reader.duration('lease', 30 * SECOND),
@@ -103,13 +103,16 @@ function resolveQueues(reader: OptionReader, defaultQueue: string): ReadonlyMap<
   return queues;
 }
 
+const WORKERS_RULE = 'true, false, { only: [queues] } or { except: [queues] }';
+
 function resolveWorkedQueues(reader: OptionReader, declared: readonly string[]): ReadonlySet<string> {
   const value = reader.raw('workers') ?? true;
   if (typeof value === 'boolean') return new Set(value ? declared : []);
+  if (!isPlainObject(value)) throw new InvalidJobsOptionsError('workers', WORKERS_RULE, value);
   const selection = new OptionReader(value, 'workers', ['only', 'except']);
   const { only, except } = { only: selection.raw('only'), except: selection.raw('except') };
   if ((only === undefined) === (except === undefined)) {
-    throw new InvalidJobsOptionsError('workers', 'true, false, { only: [queues] } or { except: [queues] }', value);
+    throw new InvalidJobsOptionsError('workers', WORKERS_RULE, value);
   }
   const names = only ?? except;
   if (!Array.isArray(names)) throw new InvalidJobsOptionsError('workers', 'a list of queue names', names);
@@ -153,17 +156,37 @@ function resolveConnection(options: JobsModuleOptions, env: NodeJS.ProcessEnv): 
     return { kind: 'embedded', dataDir, byDefault: false };
   }
   if (typeof redis === 'string') return { kind: 'redis', redis: redisUrl(redis, 'connection.redis') };
-  if (typeof redis !== 'object' || redis === null)
-    throw new InvalidJobsOptionsError('connection.redis', CONNECTION_RULE, redis);
-  return { kind: 'redis', redis: redis as Extract<ResolvedConnection, { kind: 'redis' }>['redis'] };
+  return { kind: 'redis', redis: redisOptionsOrClient(redis) };
+}
+
+function redisOptionsOrClient(redis: unknown): RedisSetting {
+  const refused = (expected: string) => new InvalidJobsOptionsError('connection.redis', expected, redis);
+  const isClient = isRedisClient(redis);
+  if (!isClient && !isPlainObject(redis)) throw refused('a url, an object of ioredis options, or an ioredis client');
+  if (!isClient && 'url' in redis) throw refused('free of the key `url`: pass the url as a string, { redis: url }');
+  const options = (isClient ? redis.options : redis) as RedisPrefixes | undefined;
+  if (options?.keyPrefix || options?.redisOptions?.keyPrefix) {
+    throw refused('without `keyPrefix`: use the option `namespace`');
+  }
+  return redis as RedisSetting;
+}
+
+type RedisSetting = Extract<ResolvedConnection, { kind: 'redis' }>['redis'];
+
+interface RedisPrefixes {
+  keyPrefix?: string;
+  /** Of a cluster. */
+  redisOptions?: { keyPrefix?: string };
+}
+
+/** Not by its class: an app's ioredis may be another copy. */
+function isRedisClient(value: unknown): value is { options?: unknown } {
+  if (typeof value !== 'object' || value === null) return false;
+  const client = value as Record<string, unknown>;
+  return typeof client['duplicate'] === 'function' && typeof client['defineCommand'] === 'function';
 }
 
 function redisUrl(url: string, path: string): string {
-  if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) {
-    // The rest of a url, or of what was meant as one, may be a password.
-    const scheme = /^[a-z+]+(?=:)/.exec(url)?.[0];
-    const shown = url === '' ? '' : scheme ? `${scheme}:...` : '(a string without a scheme)';
-    throw new InvalidJobsOptionsError(path, CONNECTION_RULE, shown);
-  }
+  if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) throw new InvalidJobsOptionsError(path, CONNECTION_RULE, url);
   return url;
 }

@@ -3,6 +3,10 @@ import type { JobAttempt, JobErrorInfo } from '../client/job-status.js';
 const MARKER = '\n@attempt ';
 const MAX_STACK = 4_096;
 const MAX_MESSAGE = 8_192;
+const MAX_NAME = 200;
+
+/** The attempt number under which a job's final error is kept that ended without another run. @internal */
+export const NEVER_RAN = 0;
 
 /**
  * The stack under which BullMQ keeps a failed attempt, with the attempt itself at its end. BullMQ stores the stack of
@@ -10,8 +14,8 @@ const MAX_MESSAGE = 8_192;
  *
  * @internal
  */
-export function stackWithAttempt(stack: string | undefined, attempt: JobAttempt): string {
-  return storable((stack ?? '').slice(0, MAX_STACK)) + MARKER + JSON.stringify(attempt);
+export function stackWithAttempt(error: unknown, attempt: JobAttempt): string {
+  return stackOf(error) + MARKER + JSON.stringify(attempt);
 }
 
 /** The attempts in BullMQ's stacks, oldest first. @internal */
@@ -22,18 +26,51 @@ export function readAttempts(stacks: readonly string[] | null | undefined): JobA
   });
 }
 
-/** What may be told of an error: no stack, bounded, and storable on every backend. @internal */
+/**
+ * What may be told of anything that was thrown: no stack, bounded, and storable on every backend. It never throws,
+ * whatever was thrown: an error's description must not keep a job from ending.
+ *
+ * @internal
+ */
 export function describeError(error: unknown): JobErrorInfo {
-  if (!(error instanceof Error)) return { name: 'Error', message: storable(String(error)).slice(0, MAX_MESSAGE) };
-  const { code } = error as { code?: unknown };
+  if (!isObject(error)) return { name: 'Error', message: text(error, MAX_MESSAGE) };
+  const { name, message, code } = {
+    name: field(error, 'name'),
+    message: field(error, 'message'),
+    code: field(error, 'code'),
+  };
+  const hasCode = (typeof code === 'string' && code !== '') || typeof code === 'number';
   return {
-    name: storable(error.name),
-    message: storable(error.message).slice(0, MAX_MESSAGE),
-    ...(typeof code === 'string' ? { code: storable(code) } : {}),
+    name: typeof name === 'string' && name !== '' ? text(name, MAX_NAME) : 'Error',
+    message: text(message ?? '', MAX_MESSAGE),
+    ...(hasCode && { code: text(code, MAX_NAME) }),
   };
 }
 
-/** Postgres refuses U+0000 and half surrogates; an error's text must never keep a job from ending. */
-function storable(text: string): string {
-  return text.replaceAll('\u0000', '\ufffd').toWellFormed();
+/** The error's own stack, if it has one that can be read. */
+function stackOf(error: unknown): string {
+  const stack = isObject(error) ? field(error, 'stack') : undefined;
+  return typeof stack === 'string' ? text(stack, MAX_STACK) : '';
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+/** A getter may throw, and so may a proxy. */
+function field(error: object, key: string): unknown {
+  try {
+    return (error as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Postgres refuses U+0000 and half surrogates. */
+function text(value: unknown, maxLength: number): string {
+  try {
+    return String(value).slice(0, maxLength).replaceAll('\u0000', '\ufffd').toWellFormed();
+  } catch {
+    return '(cannot be shown)';
+  }
 }

@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError } from 'bullmq';
 import { attemptNumber, type StoredJob } from '../client/envelope.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
-import { describeError, stackWithAttempt } from '../retry/attempt-record.js';
+import { describeError, NEVER_RAN, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
 
 /** Ends the job as failed: BullMQ does not try it again. */
@@ -26,17 +26,21 @@ export async function reportOutcome(job: StoredJob, token: string, outcome: Atte
       await job.moveToDelayed(outcome.until, token);
       throw new DelayedError();
     case 'failed':
-      throw recorded(job, outcome.error, (message) => new AttemptFailed(message));
+      throw recorded(job, outcome, (message) => new AttemptFailed(message));
     case 'retrying':
-      throw recorded(job, outcome.error, (message) => new AttemptRetrying(message, outcome.delay));
+      throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
 }
 
-function recorded(job: StoredJob, error: unknown, make: (message: string) => Error): Error {
+function recorded(
+  job: StoredJob,
+  { error, ran }: { error: unknown; ran: boolean },
+  make: (message: string) => Error,
+): Error {
   const described = describeError(error);
   const report = make(described.message);
-  report.stack = stackWithAttempt(error instanceof Error ? error.stack : undefined, {
-    attempt: attemptNumber(job),
+  report.stack = stackWithAttempt(error, {
+    attempt: ran ? attemptNumber(job) : NEVER_RAN,
     startedAt: new Date(job.processedOn ?? Date.now()).toISOString(),
     endedAt: new Date().toISOString(),
     error: described,

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { withTimeout } from '../backend/with-timeout.js';
+import { settlesWithin } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
 import type { StoredJob } from '../client/envelope.js';
 import { describeError } from '../retry/attempt-record.js';
@@ -124,27 +124,18 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async stop(): Promise<void> {
     await this.presence.stop();
-    const closing = Promise.all([...this.workers.values()].map((worker) => worker.close()));
+    const workers = [...this.workers.values()];
+    const closing = Promise.all(workers.map((worker) => worker.close()));
     const { shutdownGrace, connectTimeout } = this.options;
     const deadline = Date.now() + shutdownGrace;
     do {
       if (await settlesWithin(Math.min(connectTimeout, deadline - Date.now()), closing)) return;
       // Nothing runs any more, and yet a worker does not close: its connection is gone, and waiting helps nobody.
     } while (this.running.size > 0 && Date.now() < deadline);
-    if (this.running.size === 0) return;
-    this.logger.warn(
-      `Still running after ${shutdownGrace} ms, to be run again elsewhere: ${[...this.running].join(', ')}`,
-    );
+    if (this.running.size > 0) {
+      const left = [...this.running].join(', ');
+      this.logger.warn(`Still running after ${shutdownGrace} ms, to be run again elsewhere: ${left}`);
+    }
+    await settlesWithin(connectTimeout, Promise.all(workers.map((worker) => worker.abandon())));
   }
-}
-
-async function settlesWithin(timeout: number, work: Promise<unknown>): Promise<boolean> {
-  const late = new Error('late');
-  return withTimeout(work, timeout, () => late).then(
-    () => true,
-    (error) => {
-      if (error === late) return false;
-      throw error;
-    },
-  );
 }

@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
+import { settlesWithin } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -42,8 +43,9 @@ export class WorkerPresence {
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    await this.beating;
-    await this.backend.ledger.delete(COLLECTION, this.processId).catch(() => undefined);
+    const leaving = this.beating.then(() => this.backend.ledger.delete(COLLECTION, this.processId));
+    // Left without a word, this process is forgotten a little later.
+    await settlesWithin(this.options.connectTimeout, leaving);
   }
 
   /** The queues that some live process works. */
@@ -53,6 +55,7 @@ export class WorkerPresence {
   }
 
   private async beat(): Promise<void> {
+    await this.backend.whenReady(HEARTBEAT);
     const self = { queues: [...this.options.workedQueues], host: hostname(), pid: process.pid };
     await this.backend.ledger.put(COLLECTION, this.processId, self, FORGOTTEN_AFTER);
     await this.warnOfUnserved();

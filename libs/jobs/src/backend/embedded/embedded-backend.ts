@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
+import type { BackendLogger } from '../backend-logger.js';
+import { BackendUnavailableError } from '../backend.errors.js';
 import { SqlBackend } from '../sql/sql-backend.js';
+import { settlesWithin } from '../with-timeout.js';
 import { openPglitePool, type PglitePool, type PglitePoolOptions } from './pglite-pool.js';
 
 /**
@@ -10,39 +13,57 @@ const EXPIRE_ALL_CLAIMS = `
 UPDATE job SET locked_until_ms = 0, stalled_marked = true WHERE state = 'active';
 DELETE FROM meta WHERE field = 'stalled-check';`;
 
-type EmbeddedBackendOptions = Pick<PglitePoolOptions, 'dataDir' | 'lockGrace' | 'onWait'> & { namespace: string };
+type EmbeddedBackendOptions = Pick<PglitePoolOptions, 'dataDir' | 'lockGrace' | 'onWait'> & {
+  namespace: string;
+  logger: BackendLogger;
+};
 
 /** Postgres inside this process: PGlite in a worker thread. @internal */
 export class EmbeddedBackend extends SqlBackend {
   readonly kind = 'embedded';
   readonly location: string;
+  private stopped: Error | undefined;
 
-  private constructor(pool: PglitePool, schema: string, dataDir: string) {
+  private constructor(pool: PglitePool, schema: string, dataDir: string, logger: BackendLogger) {
     super(pool, schema);
     this.location = `embedded Postgres in ${isInMemory(dataDir) ? 'memory' : resolve(dataDir)}`;
+    pool.on('error', (error: Error) => {
+      this.stopped = error;
+      logger.error(error.message);
+    });
   }
 
   /** Waits up to `lockGrace` ms for another process to leave the directory. */
   static async open(options: EmbeddedBackendOptions): Promise<EmbeddedBackend> {
-    const { namespace: schema, ...directory } = options;
+    const { namespace: schema, logger, ...directory } = options;
     const pool = await openPglitePool({ ...directory, searchPath: schema });
     try {
       await SqlBackend.migrate(pool, schema);
       await pool.query(EXPIRE_ALL_CLAIMS);
-      return new EmbeddedBackend(pool, schema, options.dataDir);
+      return new EmbeddedBackend(pool, schema, options.dataDir, logger);
     } catch (error) {
       await pool.end();
       throw error;
     }
   }
 
-  /** There is no connection to lose. */
-  isConnectionError(): boolean {
-    return false;
+  async whenReady(timeout: number): Promise<void> {
+    if (this.stopped) throw new BackendUnavailableError(this.location, timeout, this.stopped);
   }
 
-  async close(): Promise<void> {
-    await this.pool.end();
+  lastConnectionError(): Error | undefined {
+    return this.stopped;
+  }
+
+  /** There is no connection to lose, but the thread may end, and so may the process. */
+  isConnectionError(error: unknown): boolean {
+    if (typeof error !== 'object' || error === null) return false;
+    const { name, message } = error as Partial<Error>;
+    return name === 'EmbeddedBackendStoppedError' || /after calling end on the pool/.test(message ?? '');
+  }
+
+  async close(timeout: number): Promise<void> {
+    await settlesWithin(timeout, this.pool.end());
   }
 }
 

@@ -1,10 +1,15 @@
+import { once } from 'node:events';
 import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { BackendUnavailableError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { promoteIfDelayed } from '../promote-marked.js';
-import { pingWithin } from '../with-timeout.js';
+import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
+import type { BackendLogger } from '../backend-logger.js';
+import { OutageReport } from '../outage-report.js';
+import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
 
 const MARK_CANCELLED = `
@@ -26,18 +31,28 @@ export class RedisBackend implements QueueBackend {
   readonly location: string;
   readonly ledger: RedisLedger;
   private readonly producer: Redis | Cluster;
-  private consumer: Redis | Cluster | undefined;
   private readonly prefix: string;
+  /** Every connection, also those that BullMQ makes by duplicating one of ours. */
+  private readonly clients = new Set<Redis | Cluster>();
+  private readonly outage: OutageReport;
+  private consumer: Redis | Cluster | undefined;
 
   constructor(
     private readonly target: string | RedisOptions | Redis | Cluster,
     namespace: string,
-    private readonly onError: (error: Error) => void,
+    logger: BackendLogger,
   ) {
     // One hash tag for the whole namespace: BullMQ's scripts touch keys of several queues (engine.md 17).
     this.prefix = `{${namespace}}`;
-    this.producer = this.connect({ maxRetriesPerRequest: 1 });
+    this.outage = new OutageReport(logger);
+    // Nothing is kept to be sent later: a job that was refused must not appear when Redis comes back.
+    this.producer = this.connect({
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+    });
     this.location = describeLocation(this.producer);
+    this.outage.of(this.location);
     this.ledger = new RedisLedger(this.producer, this.prefix);
   }
 
@@ -67,26 +82,42 @@ export class RedisBackend implements QueueBackend {
   }
 
   ping(timeout: number): Promise<void> {
-    return pingWithin(timeout, this.location, () => this.producer.ping());
+    return pingWithin(timeout, this.location, async () => {
+      await this.whenReady(timeout);
+      await this.producer.ping();
+    });
+  }
+
+  async whenReady(timeout: number): Promise<void> {
+    if (isReady(this.producer)) return;
+    const waiting = new AbortController();
+    try {
+      await once(this.producer, this.producer instanceof Cluster ? 'connect' : 'ready', {
+        signal: AbortSignal.any([waiting.signal, AbortSignal.timeout(timeout)]),
+      });
+    } catch {
+      if (!isReady(this.producer)) throw new BackendUnavailableError(this.location, timeout, this.outage.lastError);
+    } finally {
+      waiting.abort();
+    }
+  }
+
+  lastConnectionError(): Error | undefined {
+    return this.outage.lastError;
   }
 
   isConnectionError(error: unknown): boolean {
-    return (
-      error instanceof Error &&
-      (/connection is closed|max retries per request|stream isn't writeable|ECONN|ETIMEDOUT|EPIPE/i.test(
-        error.message,
-      ) ||
-        error.name === 'MaxRetriesPerRequestError')
-    );
+    return isRedisConnectionError(error);
   }
 
-  async close(): Promise<void> {
-    for (const client of [this.producer, this.consumer]) {
-      if (!client || client.status === 'end') continue;
+  async close(timeout: number): Promise<void> {
+    this.outage.silence();
+    const quits = [...this.clients].map(async (client) => {
       // QUIT waits for the answers under way; without a connection there are none.
-      if (client.status === 'ready') await client.quit().catch(() => client.disconnect());
-      else client.disconnect();
-    }
+      if (isReady(client)) await settlesWithin(timeout, client.quit());
+      client.disconnect();
+    });
+    await Promise.all(quits);
   }
 
   private patient(): Redis | Cluster {
@@ -99,15 +130,18 @@ export class RedisBackend implements QueueBackend {
   }
 
   /** Always a connection of our own, so that a client of the user's is neither reconfigured nor closed. */
-  private connect(options: Pick<RedisOptions, 'maxRetriesPerRequest'>): Redis | Cluster {
-    const client = this.open({ ...options, retryStrategy: (times) => Math.min(times * 100, 2_000) });
-    let reported = false;
-    client.on('ready', () => (reported = false));
-    client.on('error', (error: Error) => {
-      // Every attempt to reconnect fails with the same error; one line for each outage is enough.
-      if (!reported) this.onError(error);
-      reported = true;
-    });
+  private connect(options: RedisOptions): Redis | Cluster {
+    const client = this.own(this.open({ ...options, retryStrategy: (times) => Math.min(times * 100, 2_000) }));
+    const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => Redis | Cluster;
+    client.duplicate = ((...args: unknown[]) => this.own(duplicate(...args))) as typeof client.duplicate;
+    return client;
+  }
+
+  private own<Client extends Redis | Cluster>(client: Client): Client {
+    this.clients.add(client);
+    client.on('end', () => this.clients.delete(client));
+    client.on('ready', () => this.outage.over());
+    client.on('error', (error: Error) => this.outage.because(error));
     return client;
   }
 
@@ -118,6 +152,11 @@ export class RedisBackend implements QueueBackend {
     if (target instanceof Redis) return target.duplicate(options);
     return typeof target === 'string' ? new Redis(target, options) : new Redis({ ...target, ...options });
   }
+}
+
+/** A cluster says 'connect' when commands can be sent. */
+function isReady(client: Redis | Cluster): boolean {
+  return client.status === 'ready' || (client instanceof Cluster && client.status === 'connect');
 }
 
 function describeLocation(client: Redis | Cluster): string {

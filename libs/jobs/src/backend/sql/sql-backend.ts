@@ -79,7 +79,9 @@ export abstract class SqlBackend implements QueueBackend {
   }
 
   abstract isConnectionError(error: unknown): boolean;
-  abstract close(): Promise<void>;
+  abstract close(timeout: number): Promise<void>;
+  abstract whenReady(timeout: number): Promise<void>;
+  abstract lastConnectionError(): Error | undefined;
 
   /** Creates or upgrades BullMQ's tables and ours. Safe in several processes at once: BullMQ takes an advisory lock. */
   protected static async migrate(pool: SqlPool, schema: string): Promise<void> {

@@ -16,6 +16,7 @@ type PgListenClient = Awaited<ReturnType<PostgresConnection['getListenClient']>>
 export class SqlConnection extends PostgresConnection {
   override readonly schema: string;
   private readonly listener: SharedListener;
+  private isReleased = false;
 
   constructor(pool: SqlPool, schema: string) {
     super(pool);
@@ -23,8 +24,9 @@ export class SqlConnection extends PostgresConnection {
     this.listener = new SharedListener(pool);
   }
 
-  override async getListenClient(): Promise<PgListenClient> {
-    return this.listener;
+  override getListenClient(): Promise<PgListenClient> {
+    // Never settles once closed: BullMQ would begin a wait that nothing ends but its timer, up to an hour later.
+    return this.isReleased ? new Promise(() => {}) : Promise.resolve(this.listener);
   }
 
   /** The shared listener notices a dropped connection itself, so workers may wait long. */
@@ -36,8 +38,13 @@ export class SqlConnection extends PostgresConnection {
   override async setListenClientName(): Promise<void> {}
 
   override async close(): Promise<void> {
+    this.isReleased = true;
+    this.emit('listenerinvalidated');
     await this.listener.release();
     await super.close();
+    // A wait that had its client already begins in the same turn of the event loop.
+    await new Promise(setImmediate);
+    this.emit('listenerinvalidated');
   }
 }
 

@@ -1,0 +1,57 @@
+import { describeError, readAttempts, stackWithAttempt } from './attempt-record.js';
+
+class Unreadable extends Error {
+  override get message(): string {
+    throw new Error('no');
+  }
+}
+
+describe('what is told of what was thrown', () => {
+  const odd: [string, unknown, { name: string; message: string; code?: string }][] = [
+    [
+      'an error with a code',
+      Object.assign(new TypeError('t'), { code: 'E' }),
+      { name: 'TypeError', message: 't', code: 'E' },
+    ],
+    ['a numeric code', Object.assign(new Error('n'), { code: 7 }), { name: 'Error', message: 'n', code: '7' }],
+    ['a string', 'thrown', { name: 'Error', message: 'thrown' }],
+    ['undefined', undefined, { name: 'Error', message: 'undefined' }],
+    ['a symbol', Symbol('s'), { name: 'Error', message: 'Symbol(s)' }],
+    ['a message that cannot be read', new Unreadable(), { name: 'Error', message: '' }],
+    ['a name that is no string', Object.assign(new Error('x'), { name: 7 }), { name: 'Error', message: 'x' }],
+    ['no prototype', Object.create(null), { name: 'Error', message: '' }],
+    [
+      'a proxy that throws',
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('no');
+          },
+        },
+      ),
+      { name: 'Error', message: '' },
+    ],
+    ['what Postgres cannot store', new Error('a\u0000b\ud800'), { name: 'Error', message: 'a\ufffdb\ufffd' }],
+  ];
+
+  it.each(odd)('is storable for %s', (_what, thrown, told) => {
+    expect(describeError(thrown)).toEqual(told);
+    const attempt = { attempt: 1, startedAt: 'a', endedAt: 'b', error: told };
+    expect(readAttempts([stackWithAttempt(thrown, attempt)])).toEqual([attempt]);
+  });
+
+  it('is bounded, and never ends in half a character', () => {
+    const { name, message } = describeError(
+      Object.assign(new Error('😀'.repeat(10_000)), { name: 'n'.repeat(10_000) }),
+    );
+    expect(name).toHaveLength(200);
+    expect(message.length).toBeLessThanOrEqual(8_192);
+    expect(message.isWellFormed()).toBe(true);
+  });
+
+  it('survives a stack that is no string', () => {
+    const attempt = { attempt: 1, startedAt: 'a', endedAt: 'b' };
+    expect(readAttempts([stackWithAttempt(Object.assign(new Error('x'), { stack: 5 }), attempt)])).toEqual([attempt]);
+  });
+});
