@@ -16,7 +16,7 @@ export interface JobsAppSettings {
 export interface JobsApp {
   app: INestApplication;
   jobs: JobsService;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Boots a real Nest app; the caller closes it. */

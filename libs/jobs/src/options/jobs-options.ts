@@ -47,9 +47,9 @@ export interface TaskDefaultsOptions {
 export interface JobsModuleOptions {
   /** Where jobs live. @default embedded in `.jobs/` */
   connection?: JobsConnection;
-  /** How long boot and each enqueue wait for an unreachable backend. @default '2s' */
+  /** How long an enqueue, a look-up or a health check waits for a backend that is away. Boot does not wait. @default '2s' */
   connectTimeout?: Duration;
-  /** Key prefix in Redis, schema in Postgres; apps that share a store need different ones. @default 'jobs' */
+  /** Key prefix in Redis, schema in the embedded database; apps that share a store need different ones. @default 'jobs' */
   namespace?: string;
   /** Queue name (`[a-z][a-z0-9-]*`) to its options. The default queue is always there. */
   queues?: Record<string, QueueOptions>;
