@@ -120,7 +120,9 @@ describe.each(backends)('the module on $name', (backend) => {
       class One {}
       @Module({ providers: [Hello] })
       class Two {}
-      await expect(refused({ imports: [One, Two] })).rejects.toThrow(/Hello\.hello in One and by Hello\.hello in Two/);
+      await expect(refused({ imports: [One, Two] })).rejects.toThrow(
+        /Hello\.hello in One and by Hello\.hello in Two\. The class is provided twice: provide it in one module/,
+      );
     });
 
     it('a task on a controller', async () => {

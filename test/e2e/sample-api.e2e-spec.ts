@@ -82,6 +82,8 @@ describe.each(backends)('the sample API on $name', (backend) => {
     ['a file of only a header', 'a,b\n', 'FILE_EMPTY', /row/i],
     ['a file that is no CSV', 'a,b\n"1,2\n', 'CSV_INVALID', /line|quote/i],
     ['a column that is not there', 'x,b\n1,2\n', 'COLUMN_UNKNOWN', /x.*b/],
+    ['numbers too large to be added up', 'a,b\nx,1e308\nx,1e308\n', 'VALUE_TOO_LARGE', /too large/],
+    ['a NUL character', 'a,b\nx\u0000,1\n', 'CSV_INVALID', /line 2/i],
     ['a measure that is no number', 'a,b\n1,many\n', 'VALUE_NOT_NUMERIC', /line 2/i],
   ];
 

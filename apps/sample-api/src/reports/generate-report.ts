@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { columnIndex, readHeader } from './csv/csv-header.js';
+import { ReportProblem } from './report-problem.js';
 import { readGroups } from './csv/read-groups.js';
 import { chooseShownGroups } from './output/reading-order.js';
 import { reportPdf } from './output/report-pdf.js';
@@ -51,6 +52,13 @@ export async function generateReport(order: ReportOrder, observer: ReportObserve
   });
   const groups = Array.from(values, ([group, measures]) => describeGroup(group, measures)).toSorted(byRowsThenMean);
   const total = describeGroup('', Array.from(values.values()).flat());
+  // The total's sum is the first to leave what a number can hold, but a group's may do so where others outweigh it.
+  if (![total, ...groups].every(({ sum, mean }) => Number.isFinite(sum) && Number.isFinite(mean))) {
+    throw new ReportProblem(
+      'VALUE_TOO_LARGE',
+      `The values in the column ${JSON.stringify(measure)} are too large to be added up. Correct them, or choose another column as measure.`,
+    );
+  }
   const figures = { groupBy, measure, rows, skipped, groupCount: groups.length, total };
   observer.progress(80);
 

@@ -6,6 +6,7 @@ export type ReportProblemCode =
   | 'COLUMN_UNKNOWN'
   | 'COLUMN_EMPTY'
   | 'VALUE_NOT_NUMERIC'
+  | 'VALUE_TOO_LARGE'
   | 'TOO_MANY_GROUPS';
 
 /** Something is wrong with what was sent, so trying again cannot help. The message is for the person who sent it. */

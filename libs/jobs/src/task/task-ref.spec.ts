@@ -63,4 +63,10 @@ describe('task()', () => {
   it('refuses a method without @Task', () => {
     expect(() => task(Reports, 'plain')).toThrow(NotATaskError);
   });
+
+  it('is for instance methods with a name', () => {
+    const decorate = Task() as (target: object, method: string | symbol, descriptor: object) => void;
+    expect(() => decorate(Reports, 'run', {})).toThrow('Reports.run is a static method');
+    expect(() => decorate(Reports.prototype, Symbol('run'), {})).toThrow('has a symbol as its name');
+  });
 });

@@ -1,6 +1,8 @@
 import { SetMetadata } from '@nestjs/common';
 import type { RetryPolicy } from '../retry/retry-policy.js';
 import { describeParameters } from './payload.decorator.js';
+import { InvalidTaskError } from './task.errors.js';
+import { InvalidTaskError } from './task.errors.js';
 
 /** Read by every copy of the library that an app may have installed, hence a string. @internal */
 export const TASK_METADATA = 'nestjs-jobs:task';
@@ -24,6 +26,7 @@ export interface TaskOptions {
  *
  * The idea is Celery's `@app.task`, on an ordinary Nest provider.
  *
+ * @throws {@link InvalidTaskError} on a static method and on one that a symbol names.
  * @example
  * ```ts
  * import { Injectable } from '@nestjs/common';
@@ -39,11 +42,30 @@ export interface TaskOptions {
  * }
  * ```
  *
+ * @throws {@link InvalidTaskError} on a static method and on one named by a symbol.
  * @publicApi
  */
 export function Task(options: TaskOptions = {}): MethodDecorator {
   return (target, method, descriptor) => {
+    const place = `${typeof target === 'function' ? target.name : target.constructor.name}.${String(method)}`;
+    if (typeof target === 'function')
+      throw new InvalidTaskError(place, 'is a static method', 'Make it an instance method');
+    if (typeof method === 'symbol') throw new InvalidTaskError(place, 'has a symbol as its name', 'Give it a string');
+    assertInstanceMethod(target, method);
     describeParameters(target, method);
     SetMetadata(TASK_METADATA, options)(target, method, descriptor);
   };
+}
+
+function assertInstanceMethod(target: object, method: string | symbol): void {
+  if (typeof target === 'function') {
+    throw new InvalidTaskError(`${target.name}.${String(method)}`, 'is static', 'Make it a method of the instances');
+  }
+  if (typeof method === 'symbol') {
+    throw new InvalidTaskError(
+      `${target.constructor.name}[${String(method)}]`,
+      'is named by a symbol',
+      'Give the method a name that is a string',
+    );
+  }
 }

@@ -11,7 +11,8 @@ export class TaskRegistry {
     const byName = new Map<string, TaskDefinition>();
     for (const definition of definitions) {
       const first = byName.get(definition.name);
-      if (first) throw new DuplicateTaskError(definition.name, first.place, definition.place);
+      if (first)
+        throw new DuplicateTaskError(definition.name, first.place, definition.place, isSameMethod(first, definition));
       byName.set(definition.name, definition);
     }
     this.byName = byName;
@@ -24,4 +25,8 @@ export class TaskRegistry {
   all(): TaskDefinition[] {
     return [...this.byName.values()];
   }
+}
+
+function isSameMethod(one: TaskDefinition, other: TaskDefinition): boolean {
+  return one.method === other.method && one.provider.metatype === other.provider.metatype;
 }

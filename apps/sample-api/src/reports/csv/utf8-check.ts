@@ -3,6 +3,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { ReportProblem } from '../report-problem.js';
 
 const LINE_FEED = 0x0a;
+const NUL = 0x00;
 
 /** Passes bytes on as they are, and stops at the first that is not UTF-8, naming its line. */
 export class Utf8Check extends Transform {
@@ -16,6 +17,10 @@ export class Utf8Check extends Transform {
       done(this.problemIn(whole));
       return;
     }
+    if (whole.includes(NUL)) {
+      done(this.nulIn(whole));
+      return;
+    }
     this.line += countLineFeeds(whole);
     this.unfinished = bytes.subarray(whole.length);
     done(null, whole);
@@ -23,6 +28,14 @@ export class Utf8Check extends Transform {
 
   override _flush(done: TransformCallback): void {
     done(this.unfinished.length === 0 ? null : this.problemIn(this.unfinished));
+  }
+
+  private nulIn(bytes: Buffer): ReportProblem {
+    const line = this.line + countLineFeeds(bytes.subarray(0, bytes.indexOf(NUL)));
+    return new ReportProblem(
+      'CSV_INVALID',
+      `Line ${line} has a NUL character, which no CSV file should have. Export the file again as CSV and send that file.`,
+    );
   }
 
   private problemIn(bytes: Buffer): ReportProblem {
