@@ -1,13 +1,24 @@
-import { Controller, Global, Inject, Injectable, Module, type OnModuleDestroy, type Provider } from '@nestjs/common';
+import {
+  Controller,
+  Global,
+  Headers,
+  Inject,
+  Injectable,
+  Module,
+  type OnModuleDestroy,
+  type Provider,
+} from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   DuplicateTaskError,
   InvalidJobsOptionsError,
   InvalidTaskError,
+  JobContext,
   JobsModule,
   JobsRunner,
   JobsService,
   NotATaskError,
+  Payload,
   Task,
   task,
   UnknownTaskError,
@@ -45,6 +56,24 @@ class Elsewhere {
 class TaskController {
   @Task()
   run(): void {}
+}
+
+@Injectable()
+class HttpParameter {
+  @Task()
+  run(@Headers('x') _header: string): void {}
+}
+
+@Injectable()
+class SecondPayload {
+  @Task()
+  run(_payload: string, @Payload() _second: string): void {}
+}
+
+@Injectable()
+class ThirdParameter {
+  @Task()
+  run(_payload: string, _job: JobContext, _third: string): void {}
 }
 
 describe.each(backends)('the module on $name', (backend) => {
@@ -127,6 +156,16 @@ describe.each(backends)('the module on $name', (backend) => {
 
     it('a task on a controller', async () => {
       await expect(refused({ controllers: [TaskController] })).rejects.toThrow(InvalidTaskError);
+    });
+
+    it.each([
+      [HttpParameter, /like @Body\(\) or @Headers\(\), on parameter 1/],
+      [SecondPayload, /has @Payload\(\) on parameter 2/],
+      [ThirdParameter, /takes parameter 3 that nothing fills/],
+    ])('a task with parameters that a job cannot fill', async (host, message) => {
+      const boot = refused({ providers: [host] });
+      await expect(boot).rejects.toThrow(InvalidTaskError);
+      await expect(boot).rejects.toThrow(message);
     });
 
     it('a task of a queue that is not declared', async () => {

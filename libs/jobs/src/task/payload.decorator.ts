@@ -9,17 +9,21 @@ export const PARAMETERS_METADATA = '__routeArguments__';
 
 /** The parameter type that Nest's pipes know as a body, so that ValidationPipe and its like act on the payload. */
 const BODY = 3;
-const CONTEXT = 6;
+/** A number that Nest gives to no decorator of its own; its pipes then see a parameter of type 'custom'. */
+const CONTEXT = 100;
 
-/** The place of the context's entry among the parameters, beside Nest's own numbers. @internal */
+/** The numbers by which a task's two parameters are known among what Nest keeps. @internal */
 export const PARAMETER_TYPES = { payload: BODY, context: CONTEXT } as const;
 
 type Pipe = Type<PipeTransform> | PipeTransform;
 
-interface ParameterEntry {
-  index: number;
-  data: undefined;
-  pipes: Pipe[];
+/** @internal */
+export interface ParameterEntry {
+  readonly index: number;
+  readonly data?: unknown;
+  readonly pipes: Pipe[];
+  /** Tells this library's entries from those of Nest's `@Body()`, which has the same number. */
+  readonly ofTask?: true;
 }
 
 /**
@@ -47,7 +51,7 @@ interface ParameterEntry {
  */
 export function Payload(...pipes: Pipe[]): ParameterDecorator {
   return (target, method, index) => {
-    if (method !== undefined) describe(target, method, BODY, { index, data: undefined, pipes });
+    if (method !== undefined) describe(target, method, BODY, index, pipes);
   };
 }
 
@@ -58,16 +62,19 @@ export function Payload(...pipes: Pipe[]): ParameterDecorator {
  * @internal
  */
 export function describeParameters(target: object, method: string | symbol): void {
-  const described = read(target, method);
-  if (!(`${BODY}:0` in described)) describe(target, method, BODY, { index: 0, data: undefined, pipes: [] });
-  if (!(`${CONTEXT}:1` in described)) describe(target, method, CONTEXT, { index: 1, data: undefined, pipes: [] });
+  const described = readParameters(target, method);
+  if (!(`${BODY}:0` in described)) describe(target, method, BODY, 0, []);
+  if (!(`${CONTEXT}:1` in described)) describe(target, method, CONTEXT, 1, []);
 }
 
-function describe(target: object, method: string | symbol, type: number, entry: ParameterEntry): void {
-  const all = { ...read(target, method), [`${type}:${entry.index}`]: entry };
+function describe(target: object, method: string | symbol, type: number, index: number, pipes: Pipe[]): void {
+  const entry: ParameterEntry = { index, data: undefined, pipes, ofTask: true };
+  const all = { ...readParameters(target, method), [`${type}:${index}`]: entry };
   Reflect.defineMetadata(PARAMETERS_METADATA, all, target.constructor, method);
 }
 
-function read(target: object, method: string | symbol): Record<string, unknown> {
-  return (Reflect.getMetadata(PARAMETERS_METADATA, target.constructor, method) as Record<string, unknown>) ?? {};
+/** What decorators said of a method's parameters, by `{type}:{index}`. @internal */
+export function readParameters(prototype: object, method: string | symbol): Readonly<Record<string, ParameterEntry>> {
+  const described: unknown = Reflect.getMetadata(PARAMETERS_METADATA, prototype.constructor, method);
+  return (described as Record<string, ParameterEntry> | undefined) ?? {};
 }

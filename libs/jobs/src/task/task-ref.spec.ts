@@ -66,7 +66,7 @@ describe('task()', () => {
 
   it('is for instance methods with a name', () => {
     const decorate = Task() as (target: object, method: string | symbol, descriptor: object) => void;
-    expect(() => decorate(Reports, 'run', {})).toThrow('Reports.run is a static method');
-    expect(() => decorate(Reports.prototype, Symbol('run'), {})).toThrow('has a symbol as its name');
+    expect(() => decorate(Reports, 'run', {})).toThrow('Reports.run is static');
+    expect(() => decorate(Reports.prototype, Symbol('run'), {})).toThrow('is named by a symbol');
   });
 });

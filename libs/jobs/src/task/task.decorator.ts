@@ -2,7 +2,6 @@ import { SetMetadata } from '@nestjs/common';
 import type { RetryPolicy } from '../retry/retry-policy.js';
 import { describeParameters } from './payload.decorator.js';
 import { InvalidTaskError } from './task.errors.js';
-import { InvalidTaskError } from './task.errors.js';
 
 /** Read by every copy of the library that an app may have installed, hence a string. @internal */
 export const TASK_METADATA = 'nestjs-jobs:task';
@@ -47,10 +46,6 @@ export interface TaskOptions {
  */
 export function Task(options: TaskOptions = {}): MethodDecorator {
   return (target, method, descriptor) => {
-    const place = `${typeof target === 'function' ? target.name : target.constructor.name}.${String(method)}`;
-    if (typeof target === 'function')
-      throw new InvalidTaskError(place, 'is a static method', 'Make it an instance method');
-    if (typeof method === 'symbol') throw new InvalidTaskError(place, 'has a symbol as its name', 'Give it a string');
     assertInstanceMethod(target, method);
     describeParameters(target, method);
     SetMetadata(TASK_METADATA, options)(target, method, descriptor);

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { TaskDefinition, ProviderWrapper } from './task-definition.js';
 import { readTaskOptions } from './task-metadata.js';
+import { assertParameters } from './task-parameters.js';
 import { defaultTaskName } from './task-ref.js';
 import { InvalidTaskError } from './task.errors.js';
 import { TaskSettings } from './task.settings.js';
@@ -26,6 +27,14 @@ export class TaskExplorer {
     return this.taskMethods(prototype).map(([method, options]) => {
       const className = prototype.constructor.name;
       const place = `${className}.${method} in ${provider.host?.name ?? 'an unknown module'}`;
+      if (className === '' && !options.name) {
+        throw new InvalidTaskError(
+          place,
+          'is a task without a name on a class without one',
+          "Name it: @Task({ name: '...' })",
+        );
+      }
+      assertParameters(prototype, method, place);
       const name = options.name ?? defaultTaskName(className, method);
       return Object.freeze({ name, ...this.settings.resolve(options, place), provider, method, place });
     });
