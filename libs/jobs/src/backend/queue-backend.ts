@@ -25,7 +25,7 @@ export interface QueueBackend {
   readonly ledger: Ledger;
   createQueue(name: string): Queue;
   createFlowProducer(): FlowProducer;
-  /** A worker that does not run yet. `processor` takes two parameters: a third makes BullMQ slower (engine.md 15). */
+  /** A worker that does not run yet. `processor` takes two parameters: a third makes BullMQ slower. */
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker;
   createQueueEvents(name: string): QueueEvents;
   /**

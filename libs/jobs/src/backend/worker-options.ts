@@ -5,8 +5,8 @@ import type { WorkerSettings } from './queue-backend.js';
 /**
  * The BullMQ worker options that hold on every backend.
  *
- * `maxStalledCount` is out of reach because BullMQ counts stalls apart from attempts; the executor sums the two
- * (engine.md 4). The stalled check has one interval for the whole fleet, since Redis throttles it by whichever worker
+ * `maxStalledCount` is out of reach because BullMQ counts stalls apart from attempts; the executor sums the two.
+ * The stalled check has one interval for the whole fleet, since Redis throttles it by whichever worker
  * checked last.
  *
  * @internal

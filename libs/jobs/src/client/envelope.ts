@@ -28,7 +28,7 @@ export interface ProgressRecord {
 /** A BullMQ job of ours. @internal */
 export type StoredJob = Job<JobEnvelope, unknown, string>;
 
-/** BullMQ's largest number is the least urgent and its 0 is kept for jobs that were given back (design.md 1.3). */
+/** BullMQ's largest number is the least urgent and its 0 is kept for jobs that were given back. */
 const LEAST_URGENT = 10;
 
 /** Celery's scale, 9 first, to BullMQ's, 1 first. @internal */
@@ -36,7 +36,7 @@ export function toEnginePriority(priority: number): number {
   return LEAST_URGENT - priority;
 }
 
-/** The running attempt of an active job, from 1: attempts whose process died count (engine.md 4). @internal */
+/** The running attempt of an active job, from 1: attempts whose process died count. @internal */
 export function attemptNumber(job: StoredJob): number {
   return job.attemptsMade + job.stalledCounter + 1;
 }

@@ -22,7 +22,7 @@ export class Queues {
     return queue;
   }
 
-  /** Hints that something happened; an event may be lost (engine.md 13), so whoever needs to know re-reads. */
+  /** Hints that something happened; an event may be lost, so whoever needs to know re-reads. */
   eventsOf(name: string): QueueEvents {
     let events = this.events.get(name);
     if (!events) {

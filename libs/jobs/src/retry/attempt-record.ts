@@ -10,7 +10,7 @@ export const NEVER_RAN = 0;
 
 /**
  * The stack under which BullMQ keeps a failed attempt, with the attempt itself at its end. BullMQ stores the stack of
- * every attempt and nothing else of it (engine.md 3); so the history costs no round trip of its own.
+ * every attempt and nothing else of it; so the history costs no round trip of its own.
  *
  * @internal
  */

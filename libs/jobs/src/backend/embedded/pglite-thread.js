@@ -1,5 +1,5 @@
 /**
- * The worker thread that owns PGlite. In the main thread, Postgres would starve the event loop (engine.md 16). This is
+ * The worker thread that owns PGlite. In the main thread, Postgres would starve the event loop. This is
  * JavaScript because Node.js cannot load TypeScript as a thread, and Jest runs the sources as they are.
  */
 import { parentPort, workerData } from 'node:worker_threads';

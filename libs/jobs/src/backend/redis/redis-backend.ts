@@ -42,7 +42,7 @@ export class RedisBackend implements QueueBackend {
     namespace: string,
     logger: BackendLogger,
   ) {
-    // One hash tag for the whole namespace: BullMQ's scripts touch keys of several queues (engine.md 17).
+    // One hash tag for the whole namespace: BullMQ's scripts touch keys of several queues.
     this.prefix = `{${namespace}}`;
     this.outage = new OutageReport(logger);
     // Nothing is kept to be sent later: a job that was refused must not appear when Redis comes back.

@@ -9,7 +9,7 @@ type PgListenClient = Awaited<ReturnType<PostgresConnection['getListenClient']>>
  * BullMQ's connection object over our pool. It differs from BullMQ's own in two ways that a pool alone cannot bring:
  * the schema is the namespace (BullMQ gives every pool the schema `bullmq`), and LISTEN goes through the one listener
  * that the pool shares, where BullMQ would take a pooled connection for each queue, worker and QueueEvents, and with
- * five queues hang on a pool of ten (engine.md 13).
+ * five queues hang on a pool of ten.
  *
  * @internal
  */
