@@ -118,8 +118,18 @@ class Scoped {
   }
 }
 
+@Injectable({ scope: Scope.TRANSIENT })
+class Transient {
+  constructor(private readonly steps: Steps) {}
+
+  @Task()
+  run(): boolean {
+    return this.steps instanceof Steps;
+  }
+}
+
 @Module({
-  providers: [Steps, Greeter, PerJob, Scoped, { provide: APP_INTERCEPTOR, useClass: Everywhere }],
+  providers: [Steps, Greeter, PerJob, Scoped, Transient, { provide: APP_INTERCEPTOR, useClass: Everywhere }],
   exports: [Steps],
 })
 class Feature {}
@@ -154,6 +164,10 @@ describe.each(backends)("Nest's pipeline on $name", (backend) => {
 
   it("makes what a filter returns the job's result", async () => {
     expect(await (await started.jobs.enqueue(task(Greeter, 'overflows'))).result()).toBe('caught too far');
+  });
+
+  it('gives a transient provider its dependencies', async () => {
+    expect(await (await started.jobs.enqueue(task(Transient, 'run'))).result()).toBe(true);
   });
 
   it('makes request-scoped providers anew for each job, with the context as the request', async () => {

@@ -40,7 +40,7 @@ export class ReportsController {
   @ApiBadRequestResponse({ description: 'A parameter is missing or wrong; the message says which and what it may be.' })
   @ApiPayloadTooLargeResponse({ description: 'The CSV file is larger than 10 MB.' })
   @ApiUnsupportedMediaTypeResponse({ description: 'Neither text/csv nor application/json.' })
-  @ApiServiceUnavailableResponse({ description: 'The job could not be stored; nothing was kept. Try again.' })
+  @ApiServiceUnavailableResponse({ description: 'The job could not be stored right now. Try again.' })
   @ApiAcceptedResponse({ description: 'The report will be made; poll it at pollUrl.', schema: acceptedJobSchema })
   async create(@Req() request: Request): Promise<AcceptedJob> {
     switch (mediaType(request)) {

@@ -25,7 +25,9 @@ export class TaskContextCreator {
   /** A static provider's handler is made once; one of a request-scoped tree is resolved anew for each job. */
   create(task: TaskDefinition): TaskHandler {
     const { provider, method } = task;
-    if (provider.isDependencyTreeStatic()) return this.wrap(provider.instance as object, method);
+    // A transient provider's own instance is made without its dependencies.
+    if (provider.isDependencyTreeStatic() && !provider.isTransient)
+      return this.wrap(provider.instance as object, method);
     const hostModule = provider.host?.getProviderByKey(ModuleRef).instance as ModuleRef;
     return async (payload, context) => {
       const contextId = ContextIdFactory.getByRequest(context);

@@ -10,6 +10,8 @@ export interface TaskDefinition {
   readonly queue: string;
   readonly retry: ResolvedRetryPolicy;
   readonly provider: ProviderWrapper;
+  /** Of the class that has the method. */
+  readonly prototype: object;
   readonly method: string;
   /** `ClassName.method in ModuleName`, for messages. */
   readonly place: string;

@@ -41,7 +41,6 @@ export interface TaskOptions {
  * }
  * ```
  *
- * @throws {@link InvalidTaskError} on a static method and on one named by a symbol.
  * @publicApi
  */
 export function Task(options: TaskOptions = {}): MethodDecorator {

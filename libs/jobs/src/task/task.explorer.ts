@@ -36,7 +36,7 @@ export class TaskExplorer {
       }
       assertParameters(prototype, method, place);
       const name = options.name ?? defaultTaskName(className, method);
-      return Object.freeze({ name, ...this.settings.resolve(options, place), provider, method, place });
+      return Object.freeze({ name, ...this.settings.resolve(options, place), provider, prototype, method, place });
     });
   }
 

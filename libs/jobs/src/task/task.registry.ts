@@ -28,5 +28,5 @@ export class TaskRegistry {
 }
 
 function isSameMethod(one: TaskDefinition, other: TaskDefinition): boolean {
-  return one.method === other.method && one.provider.metatype === other.provider.metatype;
+  return one.method === other.method && one.prototype === other.prototype;
 }
