@@ -151,6 +151,26 @@ describe.each(backends)('the backend contract on $name', ({ connection }) => {
     });
   });
 
+  it('makes flows: a parent runs after its children, with what they gave', async () => {
+    const flows = backend.createFlowProducer();
+    const worker = backend.createWorker(
+      'flows',
+      async (job, _token) => (job.name === 'child' ? job.data.n : Object.values(await job.getChildrenValues())),
+      { concurrency: 2, lease: 30_000 },
+    );
+    const ended = signal<unknown>();
+    worker.on('completed', (job, result) => {
+      if (job.name === 'parent') ended.reach(result);
+    });
+    const running = worker.run();
+    const children = [1, 2].map((n) => ({ name: 'child', queueName: 'flows', data: { n } }));
+    await flows.add({ name: 'parent', queueName: 'flows', children });
+    expect((await ended.reached) as number[]).toEqual(expect.arrayContaining([1, 2]));
+    await worker.close();
+    await running;
+    await flows.close();
+  });
+
   describe('markCancelled', () => {
     let queue: Queue;
     beforeAll(() => (queue = backend.createQueue('cancelled')));

@@ -1,5 +1,6 @@
 import {
   Controller,
+  createParamDecorator,
   Global,
   Headers,
   Inject,
@@ -68,6 +69,14 @@ class HttpParameter {
 class SecondPayload {
   @Task()
   run(_payload: string, @Payload() _second: string): void {}
+}
+
+const Anything = createParamDecorator(() => 'anything');
+
+@Injectable()
+class DecoratedContext {
+  @Task()
+  run(_payload: string, @Anything() _job: string): void {}
 }
 
 @Injectable()
@@ -161,6 +170,7 @@ describe.each(backends)('the module on $name', (backend) => {
     it.each([
       [HttpParameter, /like @Body\(\) or @Headers\(\), on parameter 1/],
       [SecondPayload, /has @Payload\(\) on parameter 2/],
+      [DecoratedContext, /has a decorator on parameter 2, which is always the JobContext/],
       [ThirdParameter, /takes parameter 3 that nothing fills/],
     ])('a task with parameters that a job cannot fill', async (host, message) => {
       const boot = refused({ providers: [host] });
