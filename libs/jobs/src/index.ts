@@ -41,7 +41,8 @@ export {
 } from './execution/execution.errors.js';
 
 export { JobsRunner, type Consumption } from './worker/jobs.runner.js';
-export { BackendUnavailableError, MissingPeerError } from './backend/backend.errors.js';
+export { BackendUnavailableError, MissingPeerError, TransactionNotSupportedError } from './backend/backend.errors.js';
+export type { SqlTransaction } from './backend/sql-transaction.js';
 export { DataDirectoryLockedError } from './backend/embedded/data-directory-locked.error.js';
 export { EmbeddedBackendStoppedError } from './backend/embedded/embedded-backend-stopped.error.js';
 export { EmbeddedBackendUnavailableError } from './backend/embedded/embedded-backend-unavailable.error.js';

@@ -25,3 +25,19 @@ export class MissingPeerError extends Error {
     super(`nestjs-jobs: ${neededFor} needs the package ${packageName}: npm install ${packageName}`, options);
   }
 }
+
+/**
+ * `enqueue` was given a `transaction`, and the jobs are not kept in a Postgres server. Nothing was enqueued.
+ *
+ * @publicApi
+ */
+export class TransactionNotSupportedError extends Error {
+  override readonly name = 'TransactionNotSupportedError';
+
+  constructor(location: string) {
+    super(
+      `nestjs-jobs: jobs are kept in ${location}, so they cannot be enqueued in a transaction of yours. ` +
+        "Use a postgres:// connection to the transaction's database, or enqueue after the commit.",
+    );
+  }
+}

@@ -1,6 +1,7 @@
 import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
 import type { JobsWorker } from './jobs-worker.js';
 import type { Ledger } from './ledger.js';
+import type { SqlTransaction } from './sql-transaction.js';
 
 /** What a job was found to be when it was marked as cancelled. @internal */
 export type CancelMark = 'marked' | 'active' | 'finished' | 'missing';
@@ -19,11 +20,17 @@ export interface WorkerSettings {
  * @internal
  */
 export interface QueueBackend {
-  readonly kind: 'embedded' | 'redis';
+  readonly kind: 'embedded' | 'redis' | 'postgres';
   /** For log lines: where the jobs are, without secrets. */
   readonly location: string;
   readonly ledger: Ledger;
   createQueue(name: string): Queue;
+  /**
+   * A queue that only adds jobs, with statements of the caller's transaction. It holds nothing that must be closed.
+   *
+   * @throws {TransactionNotSupportedError} when the jobs are not kept in a database that callers have connections to.
+   */
+  createQueueIn(transaction: SqlTransaction, name: string): Queue;
   createFlowProducer(): FlowProducer;
   /** A worker that does not run yet. `processor` takes two parameters: a third makes BullMQ slower. */
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { BackendLogger } from '../backend-logger.js';
-import { BackendUnavailableError } from '../backend.errors.js';
+import type { Queue } from 'bullmq';
+import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
 import { SqlBackend } from '../sql/sql-backend.js';
 import { settlesWithin } from '../with-timeout.js';
 import { openPglitePool, type PglitePool, type PglitePoolOptions } from './pglite-pool.js';
@@ -45,6 +46,10 @@ export class EmbeddedBackend extends SqlBackend {
       await pool.end();
       throw error;
     }
+  }
+
+  createQueueIn(): Queue {
+    throw new TransactionNotSupportedError(this.location);
   }
 
   async whenReady(timeout: number): Promise<void> {

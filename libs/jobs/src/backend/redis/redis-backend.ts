@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { BackendUnavailableError } from '../backend.errors.js';
+import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { promoteIfDelayed } from '../promote-marked.js';
@@ -58,6 +58,10 @@ export class RedisBackend implements QueueBackend {
 
   createQueue(name: string): Queue {
     return new Queue(name, this.baseOptions(this.producer));
+  }
+
+  createQueueIn(): Queue {
+    throw new TransactionNotSupportedError(this.location);
   }
 
   createFlowProducer(): FlowProducer {

@@ -12,6 +12,7 @@ import {
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { promoteIfDelayed } from '../promote-marked.js';
+import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { SqlConnection } from './sql-connection.js';
@@ -78,6 +79,7 @@ export abstract class SqlBackend implements QueueBackend {
     return { connection: this.pool as unknown as ConnectionOptions };
   }
 
+  abstract createQueueIn(transaction: SqlTransaction, name: string): Queue;
   abstract isConnectionError(error: unknown): boolean;
   abstract close(timeout: number): Promise<void>;
   abstract whenReady(timeout: number): Promise<void>;
