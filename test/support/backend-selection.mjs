@@ -5,7 +5,7 @@ export const BACKEND_NAMES = /** @type {const} */ (['embedded', 'redis', 'postgr
 
 /** What runs when nobody chooses: every backend that the library has.
  * @type {readonly BackendName[]} */
-export const DEFAULT_BACKENDS = ['embedded', 'redis'];
+export const DEFAULT_BACKENDS = BACKEND_NAMES;
 
 /** Reads the value of JOBS_TEST_BACKENDS: a comma list of names; nothing means the default.
  * @param {string | undefined} value

@@ -41,3 +41,38 @@ export class TransactionNotSupportedError extends Error {
     );
   }
 }
+
+/**
+ * The tables in Postgres are missing or older than this version needs, and the connection says `migrate: false`. The
+ * app does not boot.
+ *
+ * @publicApi
+ */
+export class MigrationsMissingError extends Error {
+  override readonly name = 'MigrationsMissingError';
+
+  constructor(schema: string) {
+    super(
+      `nestjs-jobs: the tables in the schema "${schema}" are missing or older than this version needs. ` +
+        'Run migrateJobs({ connection, namespace }) of nestjs-jobs/postgres before the deploy, or leave out migrate: false.',
+    );
+  }
+}
+
+/**
+ * The `transaction` given to `enqueue` is on a database that does not hold the jobs. Postgres has failed the
+ * transaction; roll it back.
+ *
+ * @publicApi
+ */
+export class TransactionDatabaseError extends Error {
+  override readonly name = 'TransactionDatabaseError';
+
+  constructor(schema: string, location: string, cause: unknown) {
+    super(
+      `nestjs-jobs: the transaction's database has no schema "${schema}" with jobs in it. ` +
+        `Jobs are kept in ${location}: begin the transaction there.`,
+      { cause },
+    );
+  }
+}

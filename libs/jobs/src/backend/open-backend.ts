@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import type { BackendLogger } from './backend-logger.js';
 import { MissingPeerError } from './backend.errors.js';
@@ -9,7 +10,7 @@ import type { QueueBackend } from './queue-backend.js';
  * @internal
  */
 export async function openBackend(options: ResolvedJobsOptions, logger: BackendLogger): Promise<QueueBackend> {
-  const { connection, namespace, shutdownGrace } = options;
+  const { connection, connectTimeout, namespace, shutdownGrace } = options;
   if (connection.kind === 'embedded') {
     const { EmbeddedBackend } = await import('./embedded/embedded-backend.js');
     return EmbeddedBackend.open({
@@ -18,6 +19,18 @@ export async function openBackend(options: ResolvedJobsOptions, logger: BackendL
       lockGrace: shutdownGrace,
       logger,
       onWait: (pid) => logger.log(`Waiting for the process with pid ${pid} to leave ${connection.dataDir}.`),
+    });
+  }
+  if (connection.kind === 'postgres') {
+    const { PostgresBackend } = await importPeer('pg', 'the Postgres backend', () => {
+      return import('./postgres/postgres-backend.js');
+    });
+    return PostgresBackend.open({
+      ...connection,
+      target: connection.target as Pool,
+      namespace,
+      connectTimeout,
+      logger,
     });
   }
   const { RedisBackend } = await importPeer('ioredis', 'the Redis backend', () => import('./redis/redis-backend.js'));

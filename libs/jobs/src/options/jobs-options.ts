@@ -1,4 +1,5 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { PostgresPool, PostgresPoolOptions } from './postgres-options.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';
 
 /** Milliseconds, or a string that the package `ms` reads: `'10m'`, `'1h'`. */
@@ -11,6 +12,8 @@ export type ByteSize = number | string;
  * Where jobs live.
  *
  * - a `redis://` or `rediss://` url, or `{ redis }` with ioredis options, a `Redis` or a `Cluster` of yours;
+ * - a `postgres://` or `postgresql://` url, or `{ postgres }` with a url, pool options of node-postgres or a `pg.Pool` of
+ *   yours. Without `migrate: false` the tables are created and upgraded at boot.
  * - `{ embedded: { dataDir } }`: a Postgres inside this process (PGlite), stored in `dataDir`, or in memory only with
  *   `dataDir: 'memory://'`.
  *
@@ -19,6 +22,11 @@ export type ByteSize = number | string;
 export type JobsConnection =
   | string
   | { redis: string | RedisOptions | Redis | Cluster }
+  | {
+      postgres: string | PostgresPoolOptions | PostgresPool;
+      /** False: `migrateJobs` has run before the deploy, and the boot only checks it. @default true */
+      migrate?: boolean;
+    }
   | { embedded: { /** @default '.jobs' */ dataDir?: string } };
 
 /** Options of one queue. @publicApi */
@@ -49,7 +57,7 @@ export interface JobsModuleOptions {
   connection?: JobsConnection;
   /** How long an enqueue, a look-up or a health check waits for a backend that is away. Boot does not wait. @default '2s' */
   connectTimeout?: Duration;
-  /** Key prefix in Redis, schema in the embedded database; apps that share a store need different ones. @default 'jobs' */
+  /** Key prefix in Redis, schema in Postgres and in the embedded database; apps that share a store need different ones. @default 'jobs' */
   namespace?: string;
   /** Queue name (`[a-z][a-z0-9-]*`) to its options. The default queue is always there. */
   queues?: Record<string, QueueOptions>;
@@ -108,4 +116,9 @@ export interface ResolvedQueueOptions {
 /** @internal */
 export type ResolvedConnection =
   | { readonly kind: 'embedded'; readonly dataDir: string; readonly byDefault: boolean }
-  | { readonly kind: 'redis'; readonly redis: string | RedisOptions | Redis | Cluster };
+  | { readonly kind: 'redis'; readonly redis: string | RedisOptions | Redis | Cluster }
+  | {
+      readonly kind: 'postgres';
+      readonly target: string | PostgresPoolOptions | PostgresPool;
+      readonly migrate: boolean;
+    };

@@ -1,11 +1,7 @@
 import { InvalidJobsOptionsError } from './jobs-options.error.js';
-import type {
-  JobsModuleOptions,
-  ResolvedConnection,
-  ResolvedJobsOptions,
-  ResolvedQueueOptions,
-} from './jobs-options.js';
+import type { JobsModuleOptions, ResolvedJobsOptions, ResolvedQueueOptions } from './jobs-options.js';
 import { isPlainObject, OptionReader } from './option-reader.js';
+import { resolveConnection } from './resolve-connection.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 
 const SECOND = 1_000;
@@ -122,71 +118,4 @@ function resolveWorkedQueues(reader: OptionReader, declared: readonly string[]):
     }
   }
   return new Set(declared.filter((name) => names.includes(name) === (only !== undefined)));
-}
-
-const CONNECTION_RULE =
-  "a url like 'redis://host:6379', { redis: options or client }, or { embedded: { dataDir } } - leave the key out for the embedded default";
-
-function resolveConnection(options: JobsModuleOptions, env: NodeJS.ProcessEnv): ResolvedConnection {
-  if (!('connection' in options)) {
-    if (env['NODE_ENV'] === 'production') {
-      throw new InvalidJobsOptionsError(
-        'connection',
-        "given with NODE_ENV=production: 'redis://...', or { embedded: { dataDir } } if one process with jobs on its own disk is what you want",
-        undefined,
-      );
-    }
-    return { kind: 'embedded', dataDir: '.jobs', byDefault: true };
-  }
-  const connection: unknown = options.connection;
-  if (typeof connection === 'string') return { kind: 'redis', redis: redisUrl(connection, 'connection') };
-  if (!isPlainObject(connection)) throw new InvalidJobsOptionsError('connection', CONNECTION_RULE, connection);
-  const reader = new OptionReader(connection, 'connection', ['redis', 'embedded']);
-  const { redis, embedded } = { redis: reader.raw('redis'), embedded: reader.raw('embedded') };
-  if ((redis === undefined) === (embedded === undefined)) {
-    throw new InvalidJobsOptionsError('connection', CONNECTION_RULE, connection);
-  }
-  if (embedded !== undefined) {
-    const dataDir = new OptionReader(embedded, 'connection.embedded', ['dataDir']).text(
-      'dataDir',
-      '.jobs',
-      /./,
-      'a path',
-    );
-    return { kind: 'embedded', dataDir, byDefault: false };
-  }
-  if (typeof redis === 'string') return { kind: 'redis', redis: redisUrl(redis, 'connection.redis') };
-  return { kind: 'redis', redis: redisOptionsOrClient(redis) };
-}
-
-function redisOptionsOrClient(redis: unknown): RedisSetting {
-  const refused = (expected: string) => new InvalidJobsOptionsError('connection.redis', expected, redis);
-  const isClient = isRedisClient(redis);
-  if (!isClient && !isPlainObject(redis)) throw refused('a url, an object of ioredis options, or an ioredis client');
-  if (!isClient && 'url' in redis) throw refused('free of the key `url`: pass the url as a string, { redis: url }');
-  const options = (isClient ? redis.options : redis) as RedisPrefixes | undefined;
-  if (options?.keyPrefix || options?.redisOptions?.keyPrefix) {
-    throw refused('without `keyPrefix`: use the option `namespace`');
-  }
-  return redis as RedisSetting;
-}
-
-type RedisSetting = Extract<ResolvedConnection, { kind: 'redis' }>['redis'];
-
-interface RedisPrefixes {
-  keyPrefix?: string;
-  /** Of a cluster. */
-  redisOptions?: { keyPrefix?: string };
-}
-
-/** Not by its class: an app's ioredis may be another copy. */
-function isRedisClient(value: unknown): value is { options?: unknown } {
-  if (typeof value !== 'object' || value === null) return false;
-  const client = value as Record<string, unknown>;
-  return typeof client['duplicate'] === 'function' && typeof client['defineCommand'] === 'function';
-}
-
-function redisUrl(url: string, path: string): string {
-  if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) throw new InvalidJobsOptionsError(path, CONNECTION_RULE, url);
-  return url;
 }

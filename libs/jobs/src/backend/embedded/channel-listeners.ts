@@ -1,10 +1,8 @@
-interface Listener {
-  readonly onNotify: (payload: string) => void;
-}
+import type { ChannelListener } from '../sql/sql-pool.js';
 
 /** One channel with at least one listener. */
 interface Channel {
-  readonly listeners: Set<Listener>;
+  readonly listeners: Set<ChannelListener>;
   readonly listening: Promise<unknown>;
 }
 
@@ -14,9 +12,8 @@ export class ChannelListeners {
 
   constructor(private readonly execute: (text: string) => Promise<unknown>) {}
 
-  async listen(name: string, onNotify: (payload: string) => void): Promise<() => Promise<void>> {
+  async listen(name: string, listener: ChannelListener): Promise<() => Promise<void>> {
     const channel = this.channels.get(name) ?? this.open(name);
-    const listener = { onNotify };
     channel.listeners.add(listener);
     await channel.listening;
     return async () => {
@@ -27,12 +24,12 @@ export class ChannelListeners {
   }
 
   deliver(name: string, payload: string): void {
-    for (const { onNotify } of this.channels.get(name)?.listeners ?? []) onNotify(payload);
+    for (const listener of this.channels.get(name)?.listeners ?? []) listener.onNotify(payload);
   }
 
   private open(name: string): Channel {
     const listening = this.execute(`LISTEN ${quoteIdentifier(name)}`);
-    const channel = { listeners: new Set<Listener>(), listening };
+    const channel = { listeners: new Set<ChannelListener>(), listening };
     this.channels.set(name, channel);
     listening.catch(() => this.channels.delete(name));
     return channel;

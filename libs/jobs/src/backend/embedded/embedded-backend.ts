@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { BackendLogger } from '../backend-logger.js';
 import type { Queue } from 'bullmq';
 import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
+import { migrate } from '../sql/migrations.js';
 import { SqlBackend } from '../sql/sql-backend.js';
 import { settlesWithin } from '../with-timeout.js';
 import { openPglitePool, type PglitePool, type PglitePoolOptions } from './pglite-pool.js';
@@ -39,7 +40,9 @@ export class EmbeddedBackend extends SqlBackend {
     const { namespace: schema, logger, ...directory } = options;
     const pool = await openPglitePool({ ...directory, searchPath: schema });
     try {
-      await SqlBackend.migrate(pool, schema);
+      const client = await pool.connect();
+      await migrate(client, schema);
+      client.release();
       await pool.query(EXPIRE_ALL_CLAIMS);
       return new EmbeddedBackend(pool, schema, options.dataDir, logger);
     } catch (error) {

@@ -42,7 +42,7 @@ describe('openPglitePool', () => {
 describe('PglitePool.end', () => {
   it('waits for statements and transactions, then refuses new ones as node-postgres does', async () => {
     const pool = await openPglitePool(IN_MEMORY);
-    const stopListening = await pool.listen('channel', () => undefined);
+    const stopListening = await pool.listen('channel', { onNotify: () => undefined });
     const client = await pool.connect();
     await client.query('BEGIN');
     const waiting = pool.query('SELECT 1 AS one');
@@ -51,7 +51,7 @@ describe('PglitePool.end', () => {
     const tooLate = 'Cannot use a pool after calling end on the pool';
     await expect(pool.query('SELECT 1')).rejects.toThrow(tooLate);
     await expect(pool.connect()).rejects.toThrow(tooLate);
-    await expect(pool.listen('channel', () => undefined)).rejects.toThrow(tooLate);
+    await expect(pool.listen('channel', { onNotify: () => undefined })).rejects.toThrow(tooLate);
 
     expect((await client.query('SELECT 2 AS two')).rows).toEqual([{ two: 2 }]);
     await client.query('COMMIT');

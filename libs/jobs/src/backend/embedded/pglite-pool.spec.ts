@@ -238,8 +238,8 @@ describe('PglitePool', () => {
     it('shares one LISTEN, which ends with the last listener', async () => {
       const first: string[] = [];
       const second: string[] = [];
-      const stopFirst = await pool.listen('Some "channel"', (payload) => first.push(payload));
-      const stopSecond = await pool.listen('Some "channel"', (payload) => second.push(payload));
+      const stopFirst = await pool.listen('Some "channel"', { onNotify: (payload) => first.push(payload) });
+      const stopSecond = await pool.listen('Some "channel"', { onNotify: (payload) => second.push(payload) });
       await notify('Some "channel"', 'a');
       await stopFirst();
       await stopFirst();
@@ -253,8 +253,11 @@ describe('PglitePool', () => {
 
     it('hears of a channel again after it was left and entered at once', async () => {
       const heard: string[] = [];
-      const stop = await pool.listen('channel', () => undefined);
-      const [, stopAgain] = await Promise.all([stop(), pool.listen('channel', (payload) => heard.push(payload))]);
+      const stop = await pool.listen('channel', { onNotify: () => undefined });
+      const [, stopAgain] = await Promise.all([
+        stop(),
+        pool.listen('channel', { onNotify: (payload) => heard.push(payload) }),
+      ]);
       await notify('channel', 'a');
       expect(heard).toEqual(['a']);
       await stopAgain();
@@ -262,7 +265,7 @@ describe('PglitePool', () => {
 
     it('hears what a transaction says when it commits', async () => {
       const heard: string[] = [];
-      const stop = await pool.listen('channel', (payload) => heard.push(payload));
+      const stop = await pool.listen('channel', { onNotify: (payload) => heard.push(payload) });
       const client = await pool.connect();
       await client.query('BEGIN');
       await client.query(`NOTIFY channel, 'a'`);

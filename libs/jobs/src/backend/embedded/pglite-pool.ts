@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { PgPoolClient, PgQueryResult } from 'bullmq';
-import type { SqlPool } from '../sql/sql-pool.js';
+import type { ChannelListener, SqlPool } from '../sql/sql-pool.js';
 import { ChannelListeners } from './channel-listeners.js';
 import { DataDirectory } from './data-directory.js';
 import type { OnWait } from './data-directory-lock.js';
@@ -89,9 +89,9 @@ export class PglitePool extends EventEmitter implements SqlPool {
     return new PgliteClient(this.clientHost);
   }
 
-  async listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>> {
+  async listen(channel: string, listener: ChannelListener): Promise<() => Promise<void>> {
     if (this.ending) throw new PoolEndedError();
-    const unlisten = await this.channels.listen(channel, onNotify);
+    const unlisten = await this.channels.listen(channel, listener);
     return async () => {
       if (this.isUsable) await unlisten();
     };

@@ -1,9 +1,7 @@
 import {
   FlowProducer,
-  PostgresQueueBackend,
   Queue,
   QueueEvents,
-  runMigrations,
   type BackendFactory,
   type ConnectionOptions,
   type Processor,
@@ -16,8 +14,9 @@ import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { SqlConnection } from './sql-connection.js';
-import { LEDGER_MIGRATION, SqlLedger } from './sql-ledger.js';
+import { SqlLedger } from './sql-ledger.js';
 import type { SqlPool } from './sql-pool.js';
+import { WindowedQueueBackend } from './windowed-queue-backend.js';
 
 const MARK_CANCELLED = `
 WITH marked AS (
@@ -39,8 +38,8 @@ export abstract class SqlBackend implements QueueBackend {
     schema: string,
   ) {
     this.ledger = new SqlLedger(pool);
-    const factory: BackendFactory<PostgresQueueBackend, SqlPool> = (name, options) =>
-      new PostgresQueueBackend(new SqlConnection(pool, schema), name, options);
+    const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
+      new WindowedQueueBackend(new SqlConnection(pool, schema), name, options);
     // BullMQ's classes are typed for Redis unless every type that touches them names another backend.
     this.factory = factory as unknown as BackendFactory<RedisQueueBackend>;
   }
@@ -84,15 +83,4 @@ export abstract class SqlBackend implements QueueBackend {
   abstract close(timeout: number): Promise<void>;
   abstract whenReady(timeout: number): Promise<void>;
   abstract lastConnectionError(): Error | undefined;
-
-  /** Creates or upgrades BullMQ's tables and ours. Safe in several processes at once: BullMQ takes an advisory lock. */
-  protected static async migrate(pool: SqlPool, schema: string): Promise<void> {
-    const client = await pool.connect();
-    try {
-      await runMigrations(client, schema);
-      await client.query(`BEGIN; SET LOCAL search_path TO "${schema}"; ${LEDGER_MIGRATION} COMMIT;`);
-    } finally {
-      client.release();
-    }
-  }
 }

@@ -21,8 +21,11 @@ export class SqlConnection extends PostgresConnection {
   constructor(pool: SqlPool, schema: string) {
     super(pool);
     this.schema = schema;
-    this.listener = new SharedListener(pool);
+    this.listener = new SharedListener(pool, () => this.emit('listenerinvalidated'));
   }
+
+  /** Whoever opened the pool made it ready. BullMQ would remember a first attempt that failed, and never try again. */
+  override async waitUntilReady(): Promise<void> {}
 
   override getListenClient(): Promise<PgListenClient> {
     // Never settles once closed: BullMQ would begin a wait that nothing ends but its timer, up to an hour later.
@@ -55,7 +58,10 @@ class SharedListener
 {
   private readonly channels = new Map<string, Promise<() => Promise<void>>>();
 
-  constructor(private readonly pool: SqlPool) {
+  constructor(
+    private readonly pool: SqlPool,
+    private readonly onRestored: () => void,
+  ) {
     super();
   }
 
@@ -64,7 +70,8 @@ class SharedListener
     if (!channel) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to its listener: ${text}`);
     let listening = this.channels.get(channel);
     if (!listening) {
-      listening = this.pool.listen(channel, (payload) => this.emit('notification', { channel, payload }));
+      const onNotify = (payload: string): void => void this.emit('notification', { channel, payload });
+      listening = this.pool.listen(channel, { onNotify, onRestored: this.onRestored });
       this.channels.set(channel, listening);
       listening.catch(() => this.channels.delete(channel));
     }

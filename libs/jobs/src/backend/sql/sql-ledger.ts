@@ -1,17 +1,6 @@
 import type { PgQueryable } from 'bullmq';
 import type { Ledger, LedgerRecord, LedgerValue } from '../ledger.js';
 
-/** Creates the ledger's table; harmless when it is there. The caller's search_path names the schema. @internal */
-export const LEDGER_MIGRATION = `
-CREATE TABLE IF NOT EXISTS jobs_ledger (
-  collection text NOT NULL,
-  key text NOT NULL,
-  value jsonb NOT NULL,
-  expires_at timestamptz,
-  PRIMARY KEY (collection, key)
-);
-CREATE INDEX IF NOT EXISTS jobs_ledger_expiry ON jobs_ledger (expires_at) WHERE expires_at IS NOT NULL;`;
-
 const EXPIRY = `clock_timestamp() + $4::double precision * interval '1 millisecond'`;
 const LIVE = `(expires_at IS NULL OR expires_at > clock_timestamp())`;
 

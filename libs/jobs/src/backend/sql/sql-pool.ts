@@ -1,4 +1,11 @@
-import type { PgPool, PgPoolClient } from 'bullmq';
+import type { PgPool } from 'bullmq';
+
+/** Who is told of the notices on a channel. @internal */
+export interface ChannelListener {
+  onNotify(payload: string): void;
+  /** The listening was interrupted and is back: what was announced in between was not heard. */
+  onRestored?(): void;
+}
 
 /**
  * The Pool-shaped facade through which BullMQ and the SQL ledger reach a Postgres: a real server, or PGlite in a
@@ -6,13 +13,11 @@ import type { PgPool, PgPoolClient } from 'bullmq';
  * connection shared by every queue, worker and QueueEvents of the process.
  *
  * Rows come back as node-postgres would give them: `int8` and `numeric` as strings, `json`/`jsonb` parsed,
- * timestamps as `Date`.
+ * timestamps as `Date`. Unqualified names mean the schema of the namespace.
+ *
+ * @internal
  */
 export interface SqlPool extends PgPool {
-  connect(): Promise<PgPoolClient>;
-  /**
-   * Calls `onNotify` for every NOTIFY on `channel` until the returned function is called. Many listeners of one
-   * channel share one LISTEN.
-   */
-  listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;
+  /** Until the returned function is called. Many listeners of one channel share one LISTEN. */
+  listen(channel: string, listener: ChannelListener): Promise<() => Promise<void>>;
 }

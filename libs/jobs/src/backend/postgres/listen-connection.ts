@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, ClientBase } from 'pg';
+import type { ChannelListener } from '../sql/sql-pool.js';
+
+const FIRST_RETRY = 100;
+const SLOWEST_RETRY = 2_000;
+/** Postgres 14 and later can end sessions that say nothing for long, which a listening one does by nature. */
+const STAY = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'`;
+
+/** One channel of the server, with everybody who listens to it. */
+interface Channel {
+  readonly listeners: Set<ChannelListener>;
+  /** Settles when the connection of now listens to it. */
+  listening: Promise<unknown> | undefined;
+}
+
+/**
+ * The one LISTEN connection of a process, outside of the pool. When it drops it is made anew, listens to the same
+ * channels, and tells every listener that it may have missed something.
+ *
+ * @internal
+ */
+export class ListenConnection {
+  private readonly channels = new Map<string, Channel>();
+  private readonly ended = new AbortController();
+  private client: Promise<Client> | undefined;
+  /** node-postgres wants one statement at a time. */
+  private lastStatement: Promise<unknown> = Promise.resolve();
+  private restoring: Promise<void> | undefined;
+
+  constructor(
+    private readonly createClient: () => Client,
+    private readonly onLost: (error: Error) => void,
+  ) {}
+
+  async listen(name: string, listener: ChannelListener): Promise<() => Promise<void>> {
+    const channel = this.channels.get(name) ?? { listeners: new Set(), listening: undefined };
+    this.channels.set(name, channel);
+    channel.listeners.add(listener);
+    try {
+      await this.listenTo(name, channel);
+    } catch (error) {
+      channel.listeners.delete(listener);
+      throw error;
+    }
+    // The channel stays listened to: it costs nothing, and the next listener finds it open.
+    return async () => void channel.listeners.delete(listener);
+  }
+
+  async end(): Promise<void> {
+    this.ended.abort();
+    this.channels.clear();
+    const client = await this.client?.catch(() => undefined);
+    await client?.end().catch(() => undefined);
+  }
+
+  /** Without a word to a server that may not answer. */
+  destroy(): void {
+    void this.client?.then(destroyClient, () => undefined);
+  }
+
+  private listenTo(name: string, channel: Channel): Promise<unknown> {
+    if (!channel.listening) {
+      const listening = this.execute(`LISTEN "${name}"`);
+      channel.listening = listening;
+      listening.catch(() => {
+        if (channel.listening === listening) channel.listening = undefined;
+      });
+    }
+    return channel.listening;
+  }
+
+  private execute(text: string): Promise<unknown> {
+    const executed = this.lastStatement.then(async () => (await this.connected()).query(text));
+    this.lastStatement = executed.catch(() => undefined);
+    return executed;
+  }
+
+  private connected(): Promise<Client> {
+    if (this.ended.signal.aborted) {
+      return Promise.reject(new Error('nestjs-jobs: the listening connection was closed with the app.'));
+    }
+    if (!this.client) {
+      const connecting = this.connect();
+      this.client = connecting;
+      connecting.catch(() => {
+        if (this.client === connecting) this.client = undefined;
+      });
+    }
+    return this.client;
+  }
+
+  private async connect(): Promise<Client> {
+    const client = this.createClient();
+    client.on('notification', ({ channel, payload = '' }) => {
+      for (const listener of this.channels.get(channel)?.listeners ?? []) listener.onNotify(payload);
+    });
+    // Without a listener an error would end the process; 'end' follows it.
+    let reason = new Error('Connection terminated unexpectedly');
+    client.on('error', (error) => (reason = error));
+    await client.connect();
+    client.once('end', () => this.restart(reason));
+    await client.query(STAY);
+    return client;
+  }
+
+  private restart(reason: Error): void {
+    if (this.ended.signal.aborted) return;
+    this.client = undefined;
+    for (const channel of this.channels.values()) channel.listening = undefined;
+    this.onLost(reason);
+    this.restoring ??= this.restore().finally(() => (this.restoring = undefined));
+  }
+
+  private async restore(): Promise<void> {
+    const { signal } = this.ended;
+    for (let wait = FIRST_RETRY; !signal.aborted; wait = Math.min(wait * 2, SLOWEST_RETRY)) {
+      await sleep(wait, undefined, { signal }).catch(() => undefined);
+      const isBack = await this.listenToAll().catch(() => false);
+      if (isBack) return;
+    }
+  }
+
+  private async listenToAll(): Promise<boolean> {
+    for (const [name, channel] of this.channels) await this.listenTo(name, channel);
+    for (const { listeners } of this.channels.values()) for (const each of listeners) each.onRestored?.();
+    return true;
+  }
+}
+
+/** @internal */
+export function destroyClient(client: ClientBase): void {
+  (client as { connection?: { stream?: { destroy?(): void } } }).connection?.stream?.destroy?.();
+}

@@ -1,0 +1,220 @@
+import { EventEmitter } from 'node:events';
+import type { PgPoolClient, PgQueryable, PgQueryResult } from 'bullmq';
+import pg, {
+  type Client,
+  type CustomTypesConfig,
+  type Pool,
+  type PoolClient,
+  type PoolConfig,
+  type QueryConfig,
+} from 'pg';
+import type { ChannelListener, SqlPool } from '../sql/sql-pool.js';
+import { withTimeout } from '../with-timeout.js';
+import { LentClients, type LentClient } from './lent-clients.js';
+import { destroyClient, ListenConnection } from './listen-connection.js';
+import { asConnectionLost, isTransient, PostgresConnectionLostError } from './postgres-errors.js';
+
+/** How often a statement is tried that lost a deadlock. */
+const TRIES = 5;
+const CONNECT_TIMEOUT = 10_000;
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
+/** Where statements run: a pool of ours, or clients lent by the user's. */
+interface Clients {
+  query(query: QueryConfig): Promise<PgQueryResult>;
+  take(): Promise<LentClient>;
+  end(): Promise<void>;
+  destroy(): void;
+}
+
+interface PoolEvents {
+  error: [Error];
+  /** A statement was not answered, or the listening connection dropped. */
+  lost: [Error];
+  answered: [];
+}
+
+/**
+ * {@link SqlPool} over a Postgres server. Nothing but {@link PostgresPool.prepare} runs before {@link PostgresPool.open}:
+ * when the server was away at boot there may be no tables to run on.
+ *
+ * @internal
+ */
+export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
+  private readonly clients: Clients;
+  private readonly listener: ListenConnection;
+  private isOpen = false;
+
+  constructor(target: string | PoolConfig | Pool, schema: string) {
+    super();
+    // BullMQ adds an 'error' listener for every connection and never removes it.
+    this.setMaxListeners(0);
+    const onLost = (error: Error): void => void this.emit('lost', error);
+    const pool = isPool(target) ? target : openPool(target, `"${schema}"`);
+    // A dropped idle connection is no outage, and without a listener it would end the process.
+    if (pool !== target) pool.on('error', () => undefined);
+    this.clients = isPool(target) ? lentBy(target, `"${schema}"`) : ownedClients(pool);
+    this.listener = new ListenConnection(() => listeningClient(pool), onLost);
+  }
+
+  /** Does on one client, had within `timeout` ms, what has to be done before anything else may run. */
+  async prepare(work: (client: PgQueryable) => Promise<void>, timeout: number): Promise<void> {
+    try {
+      const { client, giveBack } = await this.takeWithin(timeout);
+      let isDone = false;
+      try {
+        await work(client as PgQueryable);
+        isDone = true;
+      } finally {
+        await giveBack(!isDone);
+      }
+    } catch (error) {
+      throw asConnectionLost(error);
+    }
+  }
+
+  open(): void {
+    this.isOpen = true;
+  }
+
+  async query<R>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<R>> {
+    if (!this.isOpen) throw notOpen();
+    const query: QueryConfig = { text, values: params as unknown[] | undefined, types: TYPES };
+    try {
+      const result = (await this.run(query)) as PgQueryResult<R>;
+      this.emit('answered');
+      return result;
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** BullMQ takes clients for LISTEN and for migrations only, and both are done otherwise here. */
+  connect(): Promise<PgPoolClient> {
+    return Promise.reject(new Error('nestjs-jobs: no client is lent from this pool.'));
+  }
+
+  async listen(channel: string, listener: ChannelListener): Promise<() => Promise<void>> {
+    if (!this.isOpen) throw notOpen();
+    try {
+      return await this.listener.listen(channel, listener);
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.listener.end(), this.clients.end()]);
+  }
+
+  /** Drops what `end` still waits for. */
+  destroy(): void {
+    this.listener.destroy();
+    this.clients.destroy();
+  }
+
+  private async takeWithin(timeout: number): Promise<LentClient> {
+    const taking = this.clients.take();
+    let isLate = false;
+    taking.then(
+      (lent) => isLate && void lent.giveBack(),
+      () => undefined,
+    );
+    return withTimeout(taking, timeout, () => {
+      isLate = true;
+      return new PostgresConnectionLostError(new Error(`no connection within ${timeout} ms`));
+    });
+  }
+
+  private async run(query: QueryConfig): Promise<PgQueryResult> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.clients.query(query);
+      } catch (error) {
+        if (tried === TRIES || !isTransient(error)) throw error;
+      }
+    }
+  }
+
+  private explain(error: unknown): unknown {
+    const explained = asConnectionLost(error);
+    if (explained instanceof PostgresConnectionLostError) this.emit('lost', explained);
+    return explained;
+  }
+}
+
+/** What BullMQ and the ledger expect, whatever parsers the app has set for all its queries. */
+const TYPES: CustomTypesConfig = {
+  getTypeParser: ((oid: number, format: 'text' | 'binary') => {
+    if (oid === pg.types.builtins.JSON || oid === pg.types.builtins.JSONB) return JSON.parse;
+    if (oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC) return String;
+    return pg.types.getTypeParser(oid, format as 'text');
+  }) as CustomTypesConfig['getTypeParser'],
+};
+
+function openPool(target: string | PoolConfig, searchPath: string): Pool {
+  const config: PoolConfig = typeof target === 'string' ? { connectionString: target } : target;
+  const defaults: PoolConfig = {
+    ...KEEP_ALIVE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    application_name: 'nestjs-jobs',
+  };
+  return new pg.Pool({
+    ...defaults,
+    ...config,
+    // Called for each new client before it is handed out.
+    verify: (client: PoolClient, done: (error?: Error) => void) => {
+      const verified = (error?: Error): void => (error || !config.verify ? done(error) : config.verify(client, done));
+      client.query(`SET search_path TO ${searchPath}`).then(() => verified(), verified);
+    },
+  });
+}
+
+function ownedClients(pool: Pool): Clients {
+  const all = new Set<PoolClient>();
+  pool.on('connect', (client) => all.add(client));
+  pool.on('remove', (client) => all.delete(client));
+  return {
+    query: (query) => pool.query(query),
+    take: async () => {
+      const client = await pool.connect();
+      return { client, giveBack: async (destroy) => client.release(destroy) };
+    },
+    end: () => pool.end(),
+    destroy: () => all.forEach(destroyClient),
+  };
+}
+
+function lentBy(pool: Pool, searchPath: string): Clients {
+  const clients = new LentClients(pool, searchPath);
+  return {
+    query: (query) => clients.query(query),
+    take: () => clients.take(),
+    // It is the user's, who ends it.
+    end: async () => {},
+    destroy: () => {},
+  };
+}
+
+/** Made from the pool's options, but not of the pool, of which it would hold a client for ever. */
+function listeningClient(pool: Pool): Client {
+  const { options } = pool;
+  const { Client = pg.Client } = pool as unknown as { Client?: typeof pg.Client };
+  // The password is not enumerable there.
+  const { password, connectionTimeoutMillis } = options;
+  return new Client({
+    ...options,
+    ...KEEP_ALIVE,
+    password,
+    connectionTimeoutMillis: connectionTimeoutMillis || CONNECT_TIMEOUT,
+    application_name: 'nestjs-jobs listener',
+  });
+}
+
+function isPool(target: string | PoolConfig | Pool): target is Pool {
+  return typeof target === 'object' && 'connect' in target && typeof target.connect === 'function';
+}
+
+function notOpen(): PostgresConnectionLostError {
+  return new PostgresConnectionLostError(new Error('it was not reached yet since this process started'));
+}

@@ -1,0 +1,57 @@
+import { PostgresConnection, type PgPool, type PgPoolClient, type PgQueryResult } from 'bullmq';
+import type { SqlTransaction } from '../sql-transaction.js';
+import { TransactionDatabaseError } from '../backend.errors.js';
+
+/** The only functions that adding jobs calls; inside, they find their tables whatever the search_path is. */
+const FUNCTIONS = /\b(add_job|add_jobs_bulk|add_flow)\(/;
+/** No such schema, no such function. */
+const NOT_THERE = new Set(['3F000', '42883']);
+
+/**
+ * BullMQ's connection object over a transaction of the caller's. Nothing is set in the caller's session: the functions
+ * are named with their schema in the statements.
+ *
+ * @internal
+ */
+export class TransactionConnection extends PostgresConnection {
+  constructor(transaction: SqlTransaction, schema: string, location: string) {
+    super(new TransactionPool(transaction, schema, location));
+  }
+
+  /** What it would ask is the caller's time, and was asked at boot. */
+  override async waitUntilReady(): Promise<void> {}
+}
+
+/** Pool-shaped, as BullMQ wants it. */
+class TransactionPool implements PgPool {
+  constructor(
+    private readonly transaction: SqlTransaction,
+    private readonly schema: string,
+    private readonly location: string,
+  ) {}
+
+  async query<R>(text: string, params: readonly unknown[] = []): Promise<PgQueryResult<R>> {
+    if (!FUNCTIONS.test(text)) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to add jobs: ${text}`);
+    try {
+      const { rows } = await this.transaction.query(text.replace(FUNCTIONS, `"${this.schema}".$1(`), [...params]);
+      return { rows: rows as R[] };
+    } catch (error) {
+      if (!NOT_THERE.has((error as { code?: string }).code ?? '')) throw error;
+      throw new TransactionDatabaseError(this.schema, this.location, error);
+    }
+  }
+
+  connect(): Promise<PgPoolClient> {
+    return Promise.reject(new Error('nestjs-jobs: a transaction has one client.'));
+  }
+
+  async end(): Promise<void> {}
+
+  on(): this {
+    return this;
+  }
+
+  removeAllListeners(): this {
+    return this;
+  }
+}
