@@ -1,13 +1,22 @@
-import { Worker, type Job, type JobJson } from 'bullmq';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isNotConnectionError, Worker, type Job, type JobJson } from 'bullmq';
+
+/** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
+const PAUSE_AFTER_REFUSAL = 1_000;
 
 /** A BullMQ worker that knows when it last asked for work: a worker can be "running" and deaf. @internal */
 export class JobsWorker extends Worker {
   /** Milliseconds since the epoch; 0 before the first time. */
   lastFetchAt = 0;
 
-  protected override moveToActive(token: string, name?: string): Promise<Job> {
+  protected override async moveToActive(token: string, name?: string): Promise<Job> {
     this.lastFetchAt = Date.now();
-    return super.moveToActive(token, name);
+    try {
+      return await super.moveToActive(token, name);
+    } catch (error) {
+      if (isNotConnectionError(error as Error) && !this.closing) await sleep(PAUSE_AFTER_REFUSAL);
+      throw error;
+    }
   }
 
   /** Also called with what BullMQ fetched in the same step in which it ended the job before. */

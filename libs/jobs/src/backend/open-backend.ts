@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import type { BackendLogger } from './backend-logger.js';
-import { MissingPeerError } from './backend.errors.js';
+import { importPeer } from './import-peer.js';
 import type { QueueBackend } from './queue-backend.js';
 
 /**
@@ -35,16 +35,4 @@ export async function openBackend(options: ResolvedJobsOptions, logger: BackendL
   }
   const { RedisBackend } = await importPeer('ioredis', 'the Redis backend', () => import('./redis/redis-backend.js'));
   return new RedisBackend(connection.redis, namespace, logger);
-}
-
-async function importPeer<T>(packageName: string, neededFor: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    const { code, message = '' } = error as { code?: string; message?: string };
-    if (code === 'ERR_MODULE_NOT_FOUND' && message.includes(`'${packageName}'`)) {
-      throw new MissingPeerError(packageName, neededFor, { cause: error });
-    }
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import { RESULT_TYPES } from './result-types.js';
 
 interface Statement {
   readonly query: QueryConfig;
@@ -52,7 +53,11 @@ export class LentClients {
       client.release(destroy);
     };
     try {
-      const { rows } = await client.query<{ previous: string }>(TAKE_SEARCH_PATH, [this.searchPath]);
+      const { rows } = await client.query<{ previous: string }>({
+        text: TAKE_SEARCH_PATH,
+        values: [this.searchPath],
+        types: RESULT_TYPES,
+      });
       return { client, giveBack: (destroy = false) => restore(client, rows[0]!.previous, destroy, release) };
     } catch (error) {
       release(true);

@@ -1,18 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { PgPoolClient, PgQueryable, PgQueryResult } from 'bullmq';
-import pg, {
-  type Client,
-  type CustomTypesConfig,
-  type Pool,
-  type PoolClient,
-  type PoolConfig,
-  type QueryConfig,
-} from 'pg';
+import pg, { type Client, type Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg';
 import type { ChannelListener, SqlPool } from '../sql/sql-pool.js';
 import { withTimeout } from '../with-timeout.js';
 import { LentClients, type LentClient } from './lent-clients.js';
 import { destroyClient, ListenConnection } from './listen-connection.js';
 import { asConnectionLost, isTransient, PostgresConnectionLostError } from './postgres-errors.js';
+import { RESULT_TYPES } from './result-types.js';
 
 /** How often a statement is tried that lost a deadlock. */
 const TRIES = 5;
@@ -63,7 +57,7 @@ export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
       const { client, giveBack } = await this.takeWithin(timeout);
       let isDone = false;
       try {
-        await work(client as PgQueryable);
+        await work(typed(client));
         isDone = true;
       } finally {
         await giveBack(!isDone);
@@ -79,7 +73,7 @@ export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
 
   async query<R>(text: string, params?: readonly unknown[]): Promise<PgQueryResult<R>> {
     if (!this.isOpen) throw notOpen();
-    const query: QueryConfig = { text, values: params as unknown[] | undefined, types: TYPES };
+    const query: QueryConfig = { text, values: params as unknown[] | undefined, types: RESULT_TYPES };
     try {
       const result = (await this.run(query)) as PgQueryResult<R>;
       this.emit('answered');
@@ -143,14 +137,14 @@ export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
   }
 }
 
-/** What BullMQ and the ledger expect, whatever parsers the app has set for all its queries. */
-const TYPES: CustomTypesConfig = {
-  getTypeParser: ((oid: number, format: 'text' | 'binary') => {
-    if (oid === pg.types.builtins.JSON || oid === pg.types.builtins.JSONB) return JSON.parse;
-    if (oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC) return String;
-    return pg.types.getTypeParser(oid, format as 'text');
-  }) as CustomTypesConfig['getTypeParser'],
-};
+function typed(client: PoolClient): PgQueryable {
+  return {
+    query: <R>(text: string, values?: readonly unknown[]) =>
+      client.query({ text, values: values as unknown[], types: RESULT_TYPES }) as Promise<unknown> as Promise<
+        PgQueryResult<R>
+      >,
+  };
+}
 
 function openPool(target: string | PoolConfig, searchPath: string): Pool {
   const config: PoolConfig = typeof target === 'string' ? { connectionString: target } : target;
@@ -207,7 +201,7 @@ function listeningClient(pool: Pool): Client {
     ...KEEP_ALIVE,
     password,
     connectionTimeoutMillis: connectionTimeoutMillis || CONNECT_TIMEOUT,
-    application_name: 'nestjs-jobs listener',
+    application_name: `${options.application_name ?? 'nestjs-jobs'} listener`,
   });
 }
 

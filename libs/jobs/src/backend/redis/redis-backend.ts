@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
@@ -35,6 +35,8 @@ export class RedisBackend implements QueueBackend {
   /** Every connection, also those that BullMQ makes by duplicating one of ours. */
   private readonly clients = new Set<Redis | Cluster>();
   private readonly outage: OutageReport;
+  /** Of the producer's connection. Hundreds may wait for it at once, more than ioredis thinks right. */
+  private readonly readiness = new EventEmitter().setMaxListeners(0);
   private consumer: Redis | Cluster | undefined;
 
   constructor(
@@ -51,6 +53,7 @@ export class RedisBackend implements QueueBackend {
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
     });
+    this.producer.on(readyEvent(this.producer), () => this.readiness.emit('ready'));
     this.location = describeLocation(this.producer);
     this.outage.of(this.location);
     this.ledger = new RedisLedger(this.producer, this.prefix);
@@ -96,7 +99,7 @@ export class RedisBackend implements QueueBackend {
     if (isReady(this.producer)) return;
     const waiting = new AbortController();
     try {
-      await once(this.producer, this.producer instanceof Cluster ? 'connect' : 'ready', {
+      await once(this.readiness, 'ready', {
         signal: AbortSignal.any([waiting.signal, AbortSignal.timeout(timeout)]),
       });
     } catch {
@@ -159,8 +162,12 @@ export class RedisBackend implements QueueBackend {
 }
 
 /** A cluster says 'connect' when commands can be sent. */
+function readyEvent(client: Redis | Cluster): 'connect' | 'ready' {
+  return client instanceof Cluster ? 'connect' : 'ready';
+}
+
 function isReady(client: Redis | Cluster): boolean {
-  return client.status === 'ready' || (client instanceof Cluster && client.status === 'connect');
+  return client.status === 'ready' || client.status === readyEvent(client);
 }
 
 function describeLocation(client: Redis | Cluster): string {
