@@ -1,11 +1,14 @@
 import { inspect } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { BackendUnavailableError, ResultTimeoutError, Task, task } from 'nestjs-jobs';
+import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted } from 'nestjs-jobs/http';
 import { backends, type TestBackend } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
-import { startJobsApp } from '../support/jobs-app.js';
+import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
+import { Load } from '../support/load.js';
 import { freePort } from '../support/services/free-port.mjs';
+import { startPostgres } from '../support/services/postgres.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 
 @Injectable()
@@ -19,67 +22,100 @@ class Echo {
   }
 }
 
-function redisAt(port: number): TestBackend {
-  return { name: 'redis', connection: () => `redis://127.0.0.1:${port}` };
+interface Server {
+  readonly port: number;
+  kill(): Promise<unknown>;
+  restart(): Promise<unknown>;
+  stop(): Promise<unknown>;
 }
 
-const describeRedis = (tests: () => void): void => {
-  // A run for another backend has nothing to do here.
-  if (backends.some(({ name }) => name === 'redis')) describe('Redis away', tests);
-};
+/** The backends that can be away, with a server of the test's own that survives a kill. */
+const servers = [
+  {
+    name: 'redis' as const,
+    start: (port?: number): Promise<Server> => startRedis({ ...(port && { port }), appendonly: true }),
+    url: (port: number) => `redis://127.0.0.1:${port}`,
+  },
+  {
+    name: 'postgres' as const,
+    start: (port?: number): Promise<Server> => startPostgres({ ...(port && { port }), durable: true }),
+    url: (port: number) => `postgres://jobs@127.0.0.1:${port}/jobs`,
+  },
+].filter((server) => backends.some(({ name }) => name === server.name));
 
-describeRedis(() => {
-  beforeEach(() => (Echo.ran = []));
+// `describe.each` refuses an empty table: embedded has no server that could be away.
+if (servers.length > 0) {
+  describe.each(servers)('$name away', ({ name, start, url }) => {
+    const at = (port: number): TestBackend => ({ name, connection: () => url(port) });
 
-  it('[C9] at boot: the app starts, enqueue fails fast and leaves nothing behind, workers join when it comes', async () => {
-    const port = await freePort();
-    const { jobs, close } = await startJobsApp({
-      backend: redisAt(port),
-      providers: [Echo],
-      options: { connectTimeout: '500ms' },
+    function startApp(port: number, imports: NonNullable<JobsAppSettings['imports']> = []): Promise<JobsApp> {
+      // A short lease: a job whose fetch was not answered is nobody's until the lease is over.
+      const options = { connectTimeout: '500ms', lease: '2s' };
+      return startJobsApp({ backend: at(port), providers: [Echo], imports, options });
+    }
+
+    beforeEach(() => (Echo.ran = []));
+
+    it('[C9] at boot: the app starts, enqueue fails fast and leaves nothing behind, workers join when it comes', async () => {
+      const port = await freePort();
+      const { jobs, close } = await startApp(port);
+      await expect(jobs.enqueue(task(Echo, 'echo'), 'refused')).rejects.toThrow(BackendUnavailableError);
+      const server = await start(port);
+      const job = await eventually(() => jobs.enqueue(task(Echo, 'echo'), 'accepted'));
+      expect(await job.result()).toBe('accepted');
+      expect(Echo.ran).toEqual(['accepted']);
+      await close();
+      await server.stop();
     });
-    await expect(jobs.enqueue(task(Echo, 'echo'), 'refused')).rejects.toThrow(BackendUnavailableError);
-    const redis = await startRedis({ port });
-    const job = await eventually(() => jobs.enqueue(task(Echo, 'echo'), 'accepted'));
-    expect(await job.result()).toBe('accepted');
-    expect(Echo.ran).toEqual(['accepted']);
-    await close();
-    await redis.stop();
-  });
 
-  it('[C9] while a result is waited for: the wait goes on, and ends with the result or a typed error', async () => {
-    const redis = await startRedis({ appendonly: true });
-    const { jobs, close } = await startJobsApp({
-      backend: redisAt(redis.port),
-      providers: [Echo],
-      options: { connectTimeout: '500ms' },
+    it('[C9] while a result is waited for: the wait goes on, and ends with the result or a typed error', async () => {
+      const server = await start();
+      const { jobs, close } = await startApp(server.port);
+      const job = await jobs.enqueue(task(Echo, 'echo'), 'later', { delay: 1_500 });
+      await expect(job.result({ timeout: 100 })).rejects.toThrow(ResultTimeoutError);
+      const result = job.result({ timeout: '1m' });
+      await server.kill();
+      await expect(job.result({ timeout: 300 })).rejects.toThrow(BackendUnavailableError);
+      await expect(job.status()).rejects.toThrow(BackendUnavailableError);
+      await server.restart();
+      expect(await result).toBe('later');
+      await close();
+      await server.stop();
     });
-    const job = await jobs.enqueue(task(Echo, 'echo'), 'later', { delay: 1_500 });
-    await expect(job.result({ timeout: 100 })).rejects.toThrow(ResultTimeoutError);
-    const result = job.result({ timeout: '1m' });
-    await redis.kill();
-    await expect(job.result({ timeout: 300 })).rejects.toThrow(BackendUnavailableError);
-    await expect(job.status()).rejects.toThrow(BackendUnavailableError);
-    await redis.restart();
-    expect(await result).toBe('later');
-    await close();
-    await redis.stop();
-  });
 
-  it('[C8] at shutdown: the app closes all the same', async () => {
-    const redis = await startRedis();
-    const { jobs, close } = await startJobsApp({
-      backend: redisAt(redis.port),
-      providers: [Echo],
-      options: { connectTimeout: '500ms' },
+    it('[C8] at shutdown: the app closes all the same', async () => {
+      const server = await start();
+      const { jobs, close } = await startApp(server.port);
+      const job = await jobs.enqueue(task(Echo, 'echo'), 'x');
+      expect(await job.result()).toBe('x');
+      await server.kill();
+      await close();
+      await server.stop();
     });
-    const job = await jobs.enqueue(task(Echo, 'echo'), 'x');
-    expect(await job.result()).toBe('x');
-    await redis.kill();
-    await close();
-    await redis.stop();
+
+    it('[C9] killed and restarted under load: nothing acknowledged is lost, and health tells the truth', async () => {
+      const server = await start();
+      const { app, jobs, close } = await startApp(server.port, [JobsHealthModule]);
+      const health = app.get(JobsHealthIndicator, { strict: false });
+      const status = async (): Promise<unknown> => (await health.isHealthy('jobs'))['jobs']?.status;
+      const load = new Load((n) => jobs.enqueue(task(Echo, 'echo'), String(n)));
+      for (let round = 0; round < 3; round++) {
+        await load.untilAcknowledged(100);
+        expect(await eventually(status)).toBe('up');
+        await server.kill();
+        expect(await status()).toBe('down');
+        await server.restart();
+        await eventually(async () => expect(await status()).toBe('up'), { timeout: 30_000 });
+      }
+      await load.untilAcknowledged(100);
+      const acknowledged = await load.stop();
+      const results = await Promise.all(acknowledged.map(({ job }) => job.result({ timeout: '1m' })));
+      expect(results).toEqual(acknowledged.map(({ n }) => String(n)));
+      await close();
+      await server.stop();
+    });
   });
-});
+}
 
 describe.each(backends)('a handle on $name', (backend) => {
   it('shows nothing of what stands behind it when it is serialized or logged', async () => {

@@ -8,6 +8,7 @@ export type {
   TaskDefaultsOptions,
   WorkersOption,
 } from './options/jobs-options.js';
+export type { PostgresPool, PostgresPoolOptions } from './options/postgres-options.js';
 export { InvalidJobsOptionsError, UnknownJobsOptionError } from './options/jobs-options.error.js';
 export type { RetryPolicy } from './retry/retry-policy.js';
 
@@ -19,7 +20,14 @@ export { DuplicateTaskError, InvalidTaskError, NotATaskError } from './task/task
 export { JobsService } from './client/jobs.service.js';
 export { JobHandle } from './client/job-handle.js';
 export type { EnqueueArguments } from './client/jobs-client.js';
-export { Priority, type EnqueueOptions } from './client/enqueue-options.js';
+export {
+  Priority,
+  type EnqueueEntryOptions,
+  type EnqueueOptions,
+  type EnqueueTransaction,
+} from './client/enqueue-options.js';
+export type { EnqueueEntries, EnqueueEntry, EnqueuedJobs } from './client/enqueue-entries.js';
+export { EnqueueManyError, type EnqueueFailure } from './client/enqueue-many.error.js';
 export type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './client/job-status.js';
 export {
   InvalidEnqueueOptionsError,
@@ -41,7 +49,13 @@ export {
 } from './execution/execution.errors.js';
 
 export { JobsRunner, type Consumption } from './worker/jobs.runner.js';
-export { BackendUnavailableError, MissingPeerError, TransactionNotSupportedError } from './backend/backend.errors.js';
+export {
+  BackendUnavailableError,
+  MigrationsMissingError,
+  MissingPeerError,
+  TransactionDatabaseError,
+  TransactionNotSupportedError,
+} from './backend/backend.errors.js';
 export type { SqlTransaction } from './backend/sql-transaction.js';
 export { DataDirectoryLockedError } from './backend/embedded/data-directory-locked.error.js';
 export { EmbeddedBackendStoppedError } from './backend/embedded/embedded-backend-stopped.error.js';

@@ -4,7 +4,7 @@ import type { NotJson } from './json-check.js';
 /** A payload holds something that JSON cannot carry. Nothing was enqueued. @publicApi */
 export class PayloadNotSerializableError extends Error {
   override readonly name = 'PayloadNotSerializableError';
-  /** Where it stands in the payload, as in `$.items[2].when`. */
+  /** Where it stands in the payload, as in `$.items[2].when`; for `enqueueMany` as in `entries[3].payload.items[2].when`. */
   readonly path: string;
 
   constructor(task: string, { path, found }: NotJson) {
@@ -20,15 +20,20 @@ export class PayloadNotSerializableError extends Error {
 export class PayloadTooLargeError extends Error {
   override readonly name = 'PayloadTooLargeError';
 
-  constructor(task: string, size: number, maxSize: number) {
+  constructor(task: string, size: number, maxSize: number, entry?: string) {
     super(
-      `nestjs-jobs: the payload for task "${task}" is ${size} bytes of JSON; payload.maxSize allows ${maxSize}. ` +
-        'Store the data elsewhere and pass a reference to it.',
+      `nestjs-jobs: the payload for task "${task}"${entry ? ` in ${entry}` : ''} is ${size} bytes of JSON; ` +
+        `payload.maxSize allows ${maxSize}. Store the data elsewhere and pass a reference to it.`,
     );
   }
 }
 
-/** An option of `enqueue` is not what it must be. Nothing was enqueued. @publicApi */
+/**
+ * `enqueue` or `enqueueMany` was called with an option, a list or a task that is not what it must be. Nothing was
+ * enqueued.
+ *
+ * @publicApi
+ */
 export class InvalidEnqueueOptionsError extends Error {
   override readonly name = 'InvalidEnqueueOptionsError';
 }

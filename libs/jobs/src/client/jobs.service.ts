@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
+import type { EnqueuedJobs, EnqueueEntries } from './enqueue-entries.js';
+import type { EnqueueTransaction } from './enqueue-options.js';
 import type { JobHandle } from './job-handle.js';
 import type { JobStatus } from './job-status.js';
 import { JobsClient, type EnqueueArguments } from './jobs-client.js';
@@ -47,16 +49,64 @@ export class JobsService {
 
   /**
    * Stores a job for a task. Once this resolves, the job is run to a final state at least once, whatever happens to
-   * this process.
+   * this process. With the option `transaction` that holds from the COMMIT on; before it nothing exists or runs.
    *
    * @throws {@link PayloadNotSerializableError} and {@link PayloadTooLargeError} for what cannot be stored;
-   * {@link InvalidEnqueueOptionsError}; {@link BackendUnavailableError} within `connectTimeout`.
+   * {@link InvalidEnqueueOptionsError}; {@link InvalidJobsOptionsError} for a queue that is not declared;
+   * {@link BackendUnavailableError} within `connectTimeout`; {@link TransactionNotSupportedError}.
    */
   enqueue<Payload, Result>(
     ref: TaskRef<Payload, Result>,
     ...args: EnqueueArguments<Payload>
   ): Promise<JobHandle<Result>> {
     return this.client.enqueue(ref, ...args);
+  }
+
+  /**
+   * Stores many jobs, also of different tasks, in one round trip for each queue. What {@link enqueue} promises of a job
+   * is promised of each, and the handles come in the order of the entries. All entries are checked before anything is
+   * sent, so a list with a wrong one leaves nothing behind; the error names its place, as in `entries[3]`.
+   *
+   * The jobs of one queue are stored together, those of several not: the store may take some and refuse others, on Redis
+   * also of one queue. Only a `transaction` makes the whole list one. Without it everything must be stored within
+   * `connectTimeout` (2 s), so send more than some thousands in several calls.
+   *
+   * @param entries - what to enqueue: the task, its payload, and the options of `enqueue`. An empty list gives one back.
+   * @param options - `transaction`: enqueues them all with statements of a transaction of yours, see
+   * {@link EnqueueTransaction}.
+   * @throws what {@link enqueue} throws, of an entry, then nothing is enqueued; {@link EnqueueManyError} when the store
+   * refused jobs: it tells which, and has the handles of the others; {@link BackendUnavailableError} within
+   * `connectTimeout`.
+   * @example
+   * ```ts
+   * import { Injectable } from '@nestjs/common';
+   * import { JobsService, Task, task } from 'nestjs-jobs';
+   *
+   * @Injectable()
+   * class Mails {
+   *   @Task()
+   *   async welcome(payload: { userId: string }): Promise<void> {
+   *     console.log(payload.userId);
+   *   }
+   * }
+   *
+   * export async function welcomeAll(jobs: JobsService, users: { id: string }[]): Promise<string[]> {
+   *   const handles = await jobs.enqueueMany(
+   *     users.map((user) => ({
+   *       task: task(Mails, 'welcome'),
+   *       payload: { userId: user.id },
+   *       options: { priority: 7 },
+   *     })),
+   *   );
+   *   return handles.map(({ id }) => id);
+   * }
+   * ```
+   */
+  enqueueMany<const Refs extends readonly TaskRef[]>(
+    entries: EnqueueEntries<Refs>,
+    options?: EnqueueTransaction,
+  ): Promise<EnqueuedJobs<Refs>> {
+    return this.client.enqueueMany<Refs>(entries, options);
   }
 
   /** The handle of a job by its id; whether there is such a job shows when it is asked. */

@@ -33,8 +33,7 @@ class TransactionPool implements PgPool {
   async query<R>(text: string, params: readonly unknown[] = []): Promise<PgQueryResult<R>> {
     if (!FUNCTIONS.test(text)) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to add jobs: ${text}`);
     try {
-      const { rows } = await this.transaction.query(text.replace(FUNCTIONS, `"${this.schema}".$1(`), [...params]);
-      return { rows: rows as R[] };
+      return answered(await this.transaction.query(text.replace(FUNCTIONS, `"${this.schema}".$1(`), [...params]));
     } catch (error) {
       if (!NOT_THERE.has((error as { code?: string }).code ?? '')) throw error;
       throw new TransactionDatabaseError(this.schema, this.location, error);
@@ -54,4 +53,12 @@ class TransactionPool implements PgPool {
   removeAllListeners(): this {
     return this;
   }
+}
+
+function answered<R>(answer: { rows: unknown[] }): PgQueryResult<R> {
+  if (Array.isArray(answer?.rows)) return answer as PgQueryResult<R>;
+  throw new TypeError(
+    'nestjs-jobs: the query function of a `transaction` must answer { rows }, as that of a pg client does. ' +
+      'For TypeORM, Knex and Drizzle there are fromTypeOrm, fromKnex and fromDrizzle in nestjs-jobs/postgres.',
+  );
 }

@@ -71,7 +71,8 @@ export abstract class SqlBackend implements QueueBackend {
   }
 
   ping(timeout: number): Promise<void> {
-    return pingWithin(timeout, this.location, () => this.pool.query('SELECT 1'));
+    // Of a table that is needed: a server may answer whose tables are gone or locked.
+    return pingWithin(timeout, this.location, () => this.pool.query('SELECT FROM job LIMIT 0'));
   }
 
   private connection(): { connection: ConnectionOptions } {

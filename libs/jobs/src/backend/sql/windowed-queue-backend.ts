@@ -21,6 +21,11 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
   private emptyReads = 0;
   private endWait: (() => void) | undefined;
 
+  /** Seconds, as on Redis. BullMQ would let a worker sleep for an hour where it trusts its listening connection. */
+  override get maximumBlockTimeout(): number {
+    return 10;
+  }
+
   /** Whence to read is the window's own affair. */
   override async readEvents(): Promise<Entries> {
     if (this.isStopping()) return null;
