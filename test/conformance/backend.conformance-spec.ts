@@ -1,8 +1,9 @@
 import type { Queue } from 'bullmq';
+import pg from 'pg';
 import { openBackend } from '../../libs/jobs/src/backend/open-backend.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { backends, postgresUrl, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { signal } from '../support/signals.js';
@@ -23,7 +24,20 @@ async function inParallel<T>(count: number, concurrency: number, work: (n: numbe
   return results;
 }
 
-describe.each(backends)('the backend contract on $name', ({ connection }) => {
+/** The app's own pool is another way to the same server, with its own way of lending clients. */
+const ofTheApp = { kind: "a pool of the app's on postgres", name: 'postgres' as const };
+const contracts = [
+  ...backends.map((backend) => ({ ...backend, kind: backend.name as string, end: async () => {} })),
+  ...backends
+    .filter(({ name }) => name === ofTheApp.name)
+    .map(() => {
+      let pool: pg.Pool | undefined;
+      const postgres = (): pg.Pool => (pool ??= new pg.Pool({ connectionString: postgresUrl(), max: 4 }));
+      return { ...ofTheApp, connection: () => ({ postgres: postgres() }), end: async () => pool?.end() };
+    }),
+];
+
+describe.each(contracts)('the backend contract on $kind', ({ connection, end }) => {
   let backend: QueueBackend;
 
   beforeAll(async () => {
@@ -31,7 +45,10 @@ describe.each(backends)('the backend contract on $name', ({ connection }) => {
     backend = await openBackend(options, new MemoryLogger());
     await backend.whenReady(5_000);
   });
-  afterAll(() => backend?.close(5_000));
+  afterAll(async () => {
+    await backend?.close(5_000);
+    await end();
+  });
 
   describe('ledger', () => {
     const values = [0, 'text', '', true, null, [1, [2]], { nested: { list: [] } }];
