@@ -63,7 +63,8 @@ if (servers.length > 0) {
       const server = await start(port);
       const job = await eventually(() => jobs.enqueue(task(Echo, 'echo'), 'accepted'));
       expect(await job.result()).toBe('accepted');
-      expect(Echo.ran).toEqual(['accepted']);
+      // An enqueue that was not answered in time may have been done all the same; one that was refused was not.
+      expect([...new Set(Echo.ran)]).toEqual(['accepted']);
       await close();
       await server.stop();
     });
@@ -101,7 +102,7 @@ if (servers.length > 0) {
       const load = new Load((n) => jobs.enqueue(task(Echo, 'echo'), String(n)));
       for (let round = 0; round < 3; round++) {
         await load.untilAcknowledged(100);
-        expect(await eventually(status)).toBe('up');
+        await eventually(async () => expect(await status()).toBe('up'));
         await server.kill();
         expect(await status()).toBe('down');
         await server.restart();

@@ -2,6 +2,7 @@ import type { INestApplication, LoggerService, Provider, Type } from '@nestjs/co
 import { Test } from '@nestjs/testing';
 import { JobsModule, JobsService, type JobsModuleOptions } from 'nestjs-jobs';
 import { uniqueNamespace, type TestBackend } from './backends.js';
+import { MemoryLogger } from './memory-logger.js';
 
 export interface JobsAppSettings {
   backend: TestBackend;
@@ -29,7 +30,10 @@ export async function startJobsApp(settings: JobsAppSettings): Promise<JobsApp> 
       ...imports,
       JobsModule.forRoot({ connection: backend.connection()!, namespace: uniqueNamespace(), ...options }),
     ],
-  }).compile();
+  })
+    // While it compiles, the backend may have something to say already.
+    .setLogger(logger === false ? new MemoryLogger() : logger)
+    .compile();
   const app = module.createNestApplication({ logger });
   await app.init();
   return { app, jobs: app.get(JobsService), close: () => app.close() };
