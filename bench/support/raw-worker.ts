@@ -25,7 +25,7 @@ interface RunningWorker {
 interface OpenWorker {
   readonly worker: RunningWorker;
   /** To be called when the worker is closed. */
-  disconnect(): Promise<unknown>;
+  readonly disconnect: () => Promise<unknown>;
 }
 
 const open: Record<StoreName, (location: string, process: Processor, options: Options) => Promise<OpenWorker>> = {

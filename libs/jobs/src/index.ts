@@ -53,6 +53,7 @@ export {
   BackendUnavailableError,
   MigrationsMissingError,
   MissingPeerError,
+  ShadowedTableError,
   TransactionDatabaseError,
   TransactionNotSupportedError,
 } from './backend/backend.errors.js';

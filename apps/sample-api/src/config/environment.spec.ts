@@ -41,11 +41,23 @@ describe('parseEnvironment', () => {
     );
   });
 
-  it.each(['', 'localhost:6379', 'http://localhost', 'redis://'])('refuses %j as JOBS_URL', (JOBS_URL) => {
-    expect(() => parseEnvironment({ JOBS_URL })).toThrow(
-      /JOBS_URL (is set but empty|must be a URL that starts with redis)/,
-    );
+  it.each([
+    'redis://localhost:6379',
+    'rediss://user:secret@host:6380/1',
+    'postgres://user:secret@host:5432/app',
+    'postgresql://host/app?sslmode=verify-full',
+  ])('takes %j as JOBS_URL', (JOBS_URL) => {
+    expect(parseEnvironment({ JOBS_URL })).toMatchObject({ JOBS_URL });
   });
+
+  it.each(['', 'localhost:6379', 'http://localhost', 'redis://', 'postgres://', 'mysql://localhost/app'])(
+    'refuses %j as JOBS_URL',
+    (JOBS_URL) => {
+      expect(() => parseEnvironment({ JOBS_URL })).toThrow(
+        /JOBS_URL (is set but empty|must be a URL that starts with redis.*postgres)/,
+      );
+    },
+  );
 
   it('does not repeat a url, which may hold a password', () => {
     expect(() => parseEnvironment({ JOBS_URL: 'http://user:secret@host' })).toThrow(

@@ -13,11 +13,13 @@ const wholeNumber = (min: number, max: number) => {
 
 const switchValue = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 
+export const JOBS_URL_FORMS = 'redis://, rediss://, postgres:// or postgresql://';
+
 const jobsUrl = z.string().superRefine((value, context) => {
   if (value === '') {
-    context.addIssue('is set but empty; unset it to use the embedded backend, or give it a redis:// or rediss:// URL');
-  } else if (!/^rediss?:\/\/./.test(value) || !URL.canParse(value)) {
-    context.addIssue('must be a URL that starts with redis:// or rediss://');
+    context.addIssue(`is set but empty; unset it to use the embedded backend, or give it a ${JOBS_URL_FORMS} URL`);
+  } else if (!/^(rediss?|postgres(ql)?):\/\/./.test(value) || !URL.canParse(value)) {
+    context.addIssue(`must be a URL that starts with ${JOBS_URL_FORMS}`);
   }
 });
 

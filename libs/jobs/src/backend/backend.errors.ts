@@ -76,3 +76,20 @@ export class TransactionDatabaseError extends Error {
     );
   }
 }
+
+/**
+ * The session of the `transaction` given to `enqueue` has a temporary table `job`, which Postgres would take for the
+ * table of the jobs. Nothing was enqueued.
+ *
+ * @publicApi
+ */
+export class ShadowedTableError extends Error {
+  override readonly name = 'ShadowedTableError';
+
+  constructor() {
+    super(
+      'nestjs-jobs: the session of the transaction has a temporary table named "job", which would get the jobs. ' +
+        'Give it another name, or enqueue in another session.',
+    );
+  }
+}

@@ -75,6 +75,8 @@ function resolvePostgres(reader: OptionReader): PostgresConnection {
     );
   } else if (isPlainObject(postgres) && 'url' in postgres) {
     throw refused('free of the key `url`: pass the url as a string, or as `connectionString`');
+  } else if (isPlainObject(postgres) && !hasUsableUrl(postgres)) {
+    throw refused("an object whose `connectionString` is a url like 'postgres://user@host:5432/database'");
   }
   return { kind: 'postgres', target: postgres as PostgresConnection['target'], migrate };
 }
@@ -99,10 +101,16 @@ function isPostgresPool(value: unknown): boolean {
   return typeof pool['connect'] === 'function' && typeof pool['totalCount'] === 'number';
 }
 
+/** One that is no url would stand in log lines as the host's name, password and all. */
+function hasUsableUrl({ connectionString }: Record<string, unknown>): boolean {
+  return connectionString === undefined || (typeof connectionString === 'string' && isPostgresUrl(connectionString));
+}
+
 function isRedisUrl(url: string): boolean {
   return /^rediss?:\/\/./.test(url) && URL.canParse(url);
 }
 
 function isPostgresUrl(url: string): boolean {
-  return /^postgres(ql)?:\/\/./.test(url) && (URL.canParse(url) || /^postgres(ql)?:\/\/\/?\?/.test(url));
+  // Without a host it means a unix socket, which node-postgres takes and URL does not.
+  return /^postgres(ql)?:\/\/./.test(url) && URL.canParse(url.replace('@/', '@socket/').replace(':///', '://socket/'));
 }

@@ -7,12 +7,12 @@ import { resolveOptions } from '../options/resolve-options.js';
 /**
  * Creates the tables of the jobs, or upgrades them to what this version needs: the deploy step of an app that connects
  * with `migrate: false`. It waits for whoever does the same at the moment, does nothing where nothing is to be done, and
- * leaves processes of the version before working. The role needs CREATE on the database, or on a schema of this name
- * that it owns.
+ * leaves processes of the version before working. Where something is to be done, the role needs CREATE on the database,
+ * and to own the schema if it is there already.
  *
  * @param options - `connection` and `namespace` as `JobsModule.forRoot()` has them; the connection to a Postgres.
- * @throws {@link InvalidJobsOptionsError} for another connection; {@link MissingPeerError} without the package `pg`; and
- * what Postgres refuses, after which nothing has changed.
+ * @throws {@link InvalidJobsOptionsError} for another connection; {@link MissingPeerError} without the package `pg`;
+ * {@link BackendUnavailableError}; and what Postgres refuses, after which nothing has changed.
  *
  * @example
  * ```ts

@@ -1,5 +1,7 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
+import { isPostgresConnectionError } from './postgres-errors.js';
 import { RESULT_TYPES } from './result-types.js';
+import { ISOLATION } from './session-settings.js';
 
 interface Statement {
   readonly query: QueryConfig;
@@ -14,8 +16,16 @@ export interface LentClient {
   readonly giveBack: (destroy?: boolean) => Promise<void>;
 }
 
-const TAKE_SEARCH_PATH = `SELECT current_setting('search_path') AS previous, set_config('search_path', $1, false)`;
-const GIVE_SEARCH_PATH = `SELECT set_config('search_path', $1, false)`;
+/** What our statements need of a session, and what it had before. */
+const TAKE = `
+SELECT current_setting('search_path') AS path, current_setting('default_transaction_isolation') AS isolation,
+       set_config('search_path', $1, false), set_config('default_transaction_isolation', $2, false)`;
+const GIVE_BACK = `SELECT set_config('search_path', $1, false), set_config('default_transaction_isolation', $2, false)`;
+
+interface SessionSettings {
+  readonly path: string;
+  readonly isolation: string;
+}
 
 /**
  * Statements on clients of a pool that is not ours. Each client gets our search_path while it is lent, and its own back
@@ -53,12 +63,13 @@ export class LentClients {
       client.release(destroy);
     };
     try {
-      const { rows } = await client.query<{ previous: string }>({
-        text: TAKE_SEARCH_PATH,
-        values: [this.searchPath],
+      const { rows } = await client.query<SessionSettings>({
+        text: TAKE,
+        values: [this.searchPath, ISOLATION],
         types: RESULT_TYPES,
       });
-      return { client, giveBack: (destroy = false) => restore(client, rows[0]!.previous, destroy, release) };
+      assertIdle(client);
+      return { client, giveBack: (destroy = false) => restore(client, rows[0]!, destroy, release) };
     } catch (error) {
       release(true);
       throw error;
@@ -73,8 +84,7 @@ export class LentClients {
     this.lent++;
     try {
       const { client, giveBack } = await this.take();
-      await this.runWaiting(client);
-      await giveBack();
+      await giveBack(!(await this.runWaiting(client)));
     } catch (error) {
       // No client could be had; who has waited longest is told.
       this.waiting.shift()?.reject(error);
@@ -84,30 +94,48 @@ export class LentClients {
     }
   }
 
-  private async runWaiting(client: PoolClient): Promise<void> {
+  /** False when the client can run nothing any more. */
+  private async runWaiting(client: PoolClient): Promise<boolean> {
     do {
       for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
-        await client.query(next.query).then(next.resolve, next.reject);
-        if (this.isWantedElsewhere()) return;
+        try {
+          next.resolve(await client.query(next.query));
+        } catch (error) {
+          next.reject(error);
+          if (isPostgresConnectionError(error)) return false;
+        }
+        if (this.isWantedElsewhere()) return true;
       }
       // Whoever awaited one of these answers may ask for the next one right now.
       await new Promise(setImmediate);
     } while (this.waiting.length > 0);
+    return true;
   }
 
   private isWantedElsewhere(): boolean {
-    return this.pool.waitingCount > this.asking;
+    return this.pool.waitingCount > this.asking || this.pool.ending;
   }
+}
+
+/** What is done in a transaction that somebody left open is never committed. */
+function assertIdle(client: PoolClient): void {
+  const { getTransactionStatus } = client as { getTransactionStatus?: () => string | null };
+  const status = getTransactionStatus?.call(client) ?? 'I';
+  if (status === 'I') return;
+  throw new Error(
+    "nestjs-jobs: the app's pg.Pool gave out a client with an open transaction, which was rolled back now. " +
+      'Somebody released it without COMMIT or ROLLBACK.',
+  );
 }
 
 async function restore(
   client: PoolClient,
-  previous: string,
+  { path, isolation }: SessionSettings,
   destroy: boolean,
   release: (destroy: boolean) => void,
 ): Promise<void> {
   if (!destroy) {
-    destroy = await client.query(GIVE_SEARCH_PATH, [previous]).then(
+    destroy = await client.query(GIVE_BACK, [path, isolation]).then(
       () => false,
       () => true,
     );

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientBase } from 'pg';
 import type { ChannelListener } from '../sql/sql-pool.js';
+import { PostgresConnectionLostError } from './postgres-errors.js';
 
 const FIRST_RETRY = 100;
 const SLOWEST_RETRY = 2_000;
@@ -24,6 +25,8 @@ export class ListenConnection {
   private readonly channels = new Map<string, Channel>();
   private readonly ended = new AbortController();
   private client: Promise<Client> | undefined;
+  /** The same, from the moment on that it begins to connect. */
+  private socket: Client | undefined;
   /** node-postgres wants one statement at a time. */
   private lastStatement: Promise<unknown> = Promise.resolve();
   private restoring: Promise<void> | undefined;
@@ -56,7 +59,7 @@ export class ListenConnection {
 
   /** Without a word to a server that may not answer. */
   destroy(): void {
-    void this.client?.then(destroyClient, () => undefined);
+    if (this.socket) destroyClient(this.socket);
   }
 
   private listenTo(name: string, channel: Channel): Promise<unknown> {
@@ -71,14 +74,21 @@ export class ListenConnection {
   }
 
   private execute(text: string): Promise<unknown> {
-    const executed = this.lastStatement.then(async () => (await this.connected()).query(text));
+    const executed = this.lastStatement.then(async () => {
+      const client = await this.connected();
+      await client.query(text).catch((error: unknown) => {
+        // It is of no use, and a new one will be made once it has ended.
+        destroyClient(client);
+        throw error;
+      });
+    });
     this.lastStatement = executed.catch(() => undefined);
     return executed;
   }
 
   private connected(): Promise<Client> {
     if (this.ended.signal.aborted) {
-      return Promise.reject(new Error('nestjs-jobs: the listening connection was closed with the app.'));
+      return Promise.reject(new PostgresConnectionLostError(new Error('the app is closing')));
     }
     if (!this.client) {
       const connecting = this.connect();
@@ -92,23 +102,33 @@ export class ListenConnection {
 
   private async connect(): Promise<Client> {
     const client = this.createClient();
+    this.socket = client;
     client.on('notification', ({ channel, payload = '' }) => {
       for (const listener of this.channels.get(channel)?.listeners ?? []) listener.onNotify(payload);
     });
     // Without a listener an error would end the process; 'end' follows it.
-    let reason = new Error('Connection terminated unexpectedly');
-    client.on('error', (error) => (reason = error));
-    await client.connect();
-    client.once('end', () => this.restart(reason));
-    await client.query(STAY);
+    client.on('error', () => undefined);
+    let state: 'connecting' | 'connected' | 'ended' = 'connecting';
+    client.once('end', () => {
+      if (state === 'connected') this.restart();
+      state = 'ended';
+    });
+    try {
+      await client.connect();
+      await client.query(STAY);
+    } catch (error) {
+      destroyClient(client);
+      throw error;
+    }
+    if ((state as string) === 'ended') throw new PostgresConnectionLostError(new Error('Connection terminated'));
+    state = 'connected';
     return client;
   }
 
-  private restart(reason: Error): void {
+  private restart(): void {
     if (this.ended.signal.aborted) return;
     this.client = undefined;
     for (const channel of this.channels.values()) channel.listening = undefined;
-    this.onLost(reason);
     this.restoring ??= this.restore().finally(() => (this.restoring = undefined));
   }
 
@@ -116,15 +136,18 @@ export class ListenConnection {
     const { signal } = this.ended;
     for (let wait = FIRST_RETRY; !signal.aborted; wait = Math.min(wait * 2, SLOWEST_RETRY)) {
       await sleep(wait, undefined, { signal }).catch(() => undefined);
-      const isBack = await this.listenToAll().catch(() => false);
-      if (isBack) return;
+      try {
+        return await this.listenToAll();
+      } catch (error) {
+        // A connection that was cut and made again is nobody's concern.
+        if (!signal.aborted) this.onLost(error as Error);
+      }
     }
   }
 
-  private async listenToAll(): Promise<boolean> {
+  private async listenToAll(): Promise<void> {
     for (const [name, channel] of this.channels) await this.listenTo(name, channel);
     for (const { listeners } of this.channels.values()) for (const each of listeners) each.onRestored?.();
-    return true;
   }
 }
 

@@ -1,5 +1,8 @@
 import type { Pool, PoolConfig } from 'pg';
-import { migrate } from '../sql/migrations.js';
+import { BackendUnavailableError } from '../backend.errors.js';
+import { isMigrated, migrate } from '../sql/migrations.js';
+import { PostgresConnectionLostError } from './postgres-errors.js';
+import { describeLocation } from './postgres-location.js';
 import { PostgresPool } from './postgres-pool.js';
 
 const CONNECT_TIMEOUT = 10_000;
@@ -8,7 +11,12 @@ const CONNECT_TIMEOUT = 10_000;
 export async function migratePostgres(target: string | PoolConfig | Pool, schema: string): Promise<void> {
   const pool = new PostgresPool(target, schema);
   try {
-    await pool.prepare((client) => migrate(client, schema), CONNECT_TIMEOUT);
+    await pool.prepare(async (client) => {
+      if (!(await isMigrated(client, schema))) await migrate(client, schema);
+    }, CONNECT_TIMEOUT);
+  } catch (error) {
+    if (!(error instanceof PostgresConnectionLostError)) throw error;
+    throw new BackendUnavailableError(describeLocation(target), CONNECT_TIMEOUT, error);
   } finally {
     await pool.end();
   }

@@ -5,16 +5,17 @@ import {
   type BackendFactory,
   type ConnectionOptions,
   type PgPool,
+  type PgQueryable,
   type RedisQueueBackend,
 } from 'bullmq';
 import type { Pool, PoolConfig } from 'pg';
 import type { BackendLogger } from '../backend-logger.js';
-import { BackendUnavailableError } from '../backend.errors.js';
+import { BackendUnavailableError, MigrationsMissingError } from '../backend.errors.js';
 import { OutageReport } from '../outage-report.js';
-import { migrate, requireMigrated } from '../sql/migrations.js';
+import { isMigrated, migrate } from '../sql/migrations.js';
 import { SqlBackend } from '../sql/sql-backend.js';
 import type { SqlTransaction } from '../sql-transaction.js';
-import { settlesWithin } from '../with-timeout.js';
+import { settlesWithin, withTimeout } from '../with-timeout.js';
 import { isPostgresConnectionError, PostgresConnectionLostError } from './postgres-errors.js';
 import { describeLocation } from './postgres-location.js';
 import { PostgresPool } from './postgres-pool.js';
@@ -114,12 +115,19 @@ export class PostgresBackend extends SqlBackend {
   }
 
   private async prepare(): Promise<void> {
-    const { namespace, connectTimeout } = this.options;
-    const bring = this.options.migrate ? migrate : requireMigrated;
-    await this.server.prepare((client) => bring(client, namespace), connectTimeout);
+    await this.server.prepare((client) => this.bringUpToDate(client), this.options.connectTimeout);
     this.isPrepared = true;
     this.server.open();
     this.outage.over();
+  }
+
+  /** Asks first: where nothing is to be done, a role needs no right to create anything. */
+  private async bringUpToDate(client: PgQueryable): Promise<void> {
+    const { namespace, connectTimeout } = this.options;
+    const silent = (): Error => new PostgresConnectionLostError(new Error(`no answer within ${connectTimeout} ms`));
+    if (await withTimeout(isMigrated(client, namespace), connectTimeout, silent)) return;
+    if (!this.options.migrate) throw new MigrationsMissingError(namespace);
+    await migrate(client, namespace);
   }
 
   private async prepareLater(): Promise<void> {

@@ -5,12 +5,16 @@ import type { ChannelListener, SqlPool } from '../sql/sql-pool.js';
 import { withTimeout } from '../with-timeout.js';
 import { LentClients, type LentClient } from './lent-clients.js';
 import { destroyClient, ListenConnection } from './listen-connection.js';
-import { asConnectionLost, isTransient, PostgresConnectionLostError } from './postgres-errors.js';
+import { asConnectionLost, isOfOneStatement, isTransient, PostgresConnectionLostError } from './postgres-errors.js';
 import { RESULT_TYPES } from './result-types.js';
+import { ISOLATION, searchPathOf } from './session-settings.js';
 
 /** How often a statement is tried that lost a deadlock. */
 const TRIES = 5;
 const CONNECT_TIMEOUT = 10_000;
+/** A connection that is silent for longer is given up, or it would be one less for ever. */
+const QUERY_TIMEOUT = 30_000;
+const LONGEST_TIMER = 2 ** 31 - 1;
 const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** Where statements run: a pool of ours, or clients lent by the user's. */
@@ -43,12 +47,13 @@ export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
     super();
     // BullMQ adds an 'error' listener for every connection and never removes it.
     this.setMaxListeners(0);
-    const onLost = (error: Error): void => void this.emit('lost', error);
-    const pool = isPool(target) ? target : openPool(target, `"${schema}"`);
-    // A dropped idle connection is no outage, and without a listener it would end the process.
-    if (pool !== target) pool.on('error', () => undefined);
-    this.clients = isPool(target) ? lentBy(target, `"${schema}"`) : ownedClients(pool);
-    this.listener = new ListenConnection(() => listeningClient(pool), onLost);
+    const own = isPool(target) ? undefined : ownClients(target, schema);
+    const pool = own?.pool ?? (target as Pool);
+    this.clients = own?.clients ?? lentBy(pool, schema);
+    this.listener = new ListenConnection(
+      () => listeningClient(pool),
+      (error) => void this.emit('lost', error),
+    );
   }
 
   /** Does on one client, had within `timeout` ms, what has to be done before anything else may run. */
@@ -132,43 +137,49 @@ export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
 
   private explain(error: unknown): unknown {
     const explained = asConnectionLost(error);
-    if (explained instanceof PostgresConnectionLostError) this.emit('lost', explained);
+    if (explained instanceof PostgresConnectionLostError && !isOfOneStatement(error)) this.emit('lost', explained);
     return explained;
   }
 }
 
 function typed(client: PoolClient): PgQueryable {
+  // Migrations take their time.
+  const settings = { types: RESULT_TYPES, query_timeout: LONGEST_TIMER };
   return {
     query: <R>(text: string, values?: readonly unknown[]) =>
-      client.query({ text, values: values as unknown[], types: RESULT_TYPES }) as Promise<unknown> as Promise<
-        PgQueryResult<R>
-      >,
+      client.query({ text, values: values as unknown[], ...settings }) as Promise<unknown> as Promise<PgQueryResult<R>>,
   };
 }
 
-function openPool(target: string | PoolConfig, searchPath: string): Pool {
+function ownClients(target: string | PoolConfig, schema: string): { pool: Pool; clients: Clients } {
   const config: PoolConfig = typeof target === 'string' ? { connectionString: target } : target;
-  const defaults: PoolConfig = {
+  const all = new Set<Client>();
+  /** Known from the beginning, also while it connects, and with a listener, without which an error ends the process. */
+  class OwnClient extends pg.Client {
+    constructor(options?: ConstructorParameters<typeof pg.Client>[0]) {
+      super(options);
+      all.add(this);
+      this.on('error', () => undefined);
+      this.once('end', () => all.delete(this));
+    }
+  }
+  const session = `SET search_path TO ${searchPathOf(schema)}; SET default_transaction_isolation TO '${ISOLATION}'`;
+  const options: PoolConfig = {
     ...KEEP_ALIVE,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
+    query_timeout: QUERY_TIMEOUT,
     application_name: 'nestjs-jobs',
-  };
-  return new pg.Pool({
-    ...defaults,
     ...config,
     // Called for each new client before it is handed out.
     verify: (client: PoolClient, done: (error?: Error) => void) => {
       const verified = (error?: Error): void => (error || !config.verify ? done(error) : config.verify(client, done));
-      client.query(`SET search_path TO ${searchPath}`).then(() => verified(), verified);
+      client.query(session).then(() => verified(), verified);
     },
-  });
-}
-
-function ownedClients(pool: Pool): Clients {
-  const all = new Set<PoolClient>();
-  pool.on('connect', (client) => all.add(client));
-  pool.on('remove', (client) => all.delete(client));
-  return {
+  };
+  const pool = new pg.Pool({ ...options, Client: OwnClient } as PoolConfig);
+  // A dropped idle connection is no outage.
+  pool.on('error', () => undefined);
+  const clients: Clients = {
     query: (query) => pool.query(query),
     take: async () => {
       const client = await pool.connect();
@@ -177,10 +188,11 @@ function ownedClients(pool: Pool): Clients {
     end: () => pool.end(),
     destroy: () => all.forEach(destroyClient),
   };
+  return { pool, clients };
 }
 
-function lentBy(pool: Pool, searchPath: string): Clients {
-  const clients = new LentClients(pool, searchPath);
+function lentBy(pool: Pool, schema: string): Clients {
+  const clients = new LentClients(pool, searchPathOf(schema));
   return {
     query: (query) => clients.query(query),
     take: () => clients.take(),
@@ -201,6 +213,7 @@ function listeningClient(pool: Pool): Client {
     ...KEEP_ALIVE,
     password,
     connectionTimeoutMillis: connectionTimeoutMillis || CONNECT_TIMEOUT,
+    query_timeout: QUERY_TIMEOUT,
     application_name: `${options.application_name ?? 'nestjs-jobs'} listener`,
   });
 }

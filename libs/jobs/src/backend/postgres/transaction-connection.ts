@@ -1,9 +1,11 @@
 import { PostgresConnection, type PgPool, type PgPoolClient, type PgQueryResult } from 'bullmq';
 import type { SqlTransaction } from '../sql-transaction.js';
-import { TransactionDatabaseError } from '../backend.errors.js';
+import { ShadowedTableError, TransactionDatabaseError } from '../backend.errors.js';
 
 /** The only functions that adding jobs calls; inside, they find their tables whatever the search_path is. */
 const FUNCTIONS = /\b(add_job|add_jobs_bulk|add_flow)\(/;
+/** BullMQ's functions would add the job to a temporary table of the caller's, and it would be gone with the session. */
+const UNLESS_SHADOWED = ` WHERE to_regclass('pg_temp.job') IS NULL`;
 /** No such schema, no such function. */
 const NOT_THERE = new Set(['3F000', '42883']);
 
@@ -32,8 +34,9 @@ class TransactionPool implements PgPool {
 
   async query<R>(text: string, params: readonly unknown[] = []): Promise<PgQueryResult<R>> {
     if (!FUNCTIONS.test(text)) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to add jobs: ${text}`);
+    const guarded = text.replace(FUNCTIONS, `"${this.schema}".$1(`).replace(/;?\s*$/, UNLESS_SHADOWED);
     try {
-      return answered(await this.transaction.query(text.replace(FUNCTIONS, `"${this.schema}".$1(`), [...params]));
+      return answered(await this.transaction.query(guarded, [...params]));
     } catch (error) {
       if (!NOT_THERE.has((error as { code?: string }).code ?? '')) throw error;
       throw new TransactionDatabaseError(this.schema, this.location, error);
@@ -56,6 +59,7 @@ class TransactionPool implements PgPool {
 }
 
 function answered<R>(answer: { rows: unknown[] }): PgQueryResult<R> {
+  if (Array.isArray(answer?.rows) && answer.rows.length === 0) throw new ShadowedTableError();
   if (Array.isArray(answer?.rows)) return answer as PgQueryResult<R>;
   throw new TypeError(
     'nestjs-jobs: the query function of a `transaction` must answer { rows }, as that of a pg client does. ' +

@@ -1,5 +1,4 @@
 import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, runMigrations, type PgQueryable } from 'bullmq';
-import { MigrationsMissingError } from '../backend.errors.js';
 
 /**
  * What we keep beside BullMQ's tables, one step a version. A released step is never changed; a new one must leave the
@@ -21,12 +20,11 @@ const LOCK = 0x6e6a6f62;
 
 /**
  * Brings BullMQ's tables and ours to the newest version, each in one transaction; what is newer already is left alone.
- * Processes that do it at once wait for one another. Where nothing is to be done, no right to create is needed.
+ * Processes that do it at once wait for one another.
  *
  * @internal
  */
 export async function migrate(client: PgQueryable, schema: string): Promise<void> {
-  if (await isMigrated(client, schema)) return;
   await runMigrations(client, schema);
   await client.query('BEGIN');
   try {
@@ -47,12 +45,8 @@ export async function migrate(client: PgQueryable, schema: string): Promise<void
   }
 }
 
-/** @throws {MigrationsMissingError} when something is to be migrated before this version can work. @internal */
-export async function requireMigrated(client: PgQueryable, schema: string): Promise<void> {
-  if (!(await isMigrated(client, schema))) throw new MigrationsMissingError(schema);
-}
-
-async function isMigrated(client: PgQueryable, schema: string): Promise<boolean> {
+/** Whether nothing is to be done before this version can work. @internal */
+export async function isMigrated(client: PgQueryable, schema: string): Promise<boolean> {
   try {
     const engine = await assertSchemaCompatibility(client, schema);
     return engine >= LATEST_SCHEMA_VERSION && (await appliedVersion(client, schema)) >= STEPS.length;

@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PostgresQueueBackend, type PgNotification } from 'bullmq';
+import { settlesWithin } from '../with-timeout.js';
 import { EventWindow, type StoredEvent } from './event-window.js';
 
-const CHANNEL = 'bullmq_events';
+const EVENTS = 'bullmq_events';
+const JOBS = 'bullmq_jobs';
 
 /**
  * A committer may skip its NOTIFY while another transaction of the queue has sent one and is not committed yet; what the
@@ -12,13 +15,24 @@ const LOOK_AGAIN_AFTER = [10, 50, 250, 1_000];
 const LOOK_EVERY = 2_000;
 /** After a lost connection (ms); BullMQ would wait five seconds, even while it closes. */
 const RECONNECT_AFTER = 250;
+/** Where nobody can listen, workers ask for jobs this often (ms). */
+const ASK_EVERY = 1_000;
 
 type Entries = Awaited<ReturnType<PostgresQueueBackend['readEvents']>>;
+type Marker = Awaited<ReturnType<PostgresQueueBackend['waitForJob']>>;
 
-/** BullMQ's Postgres backend that reads events through an {@link EventWindow}. @internal */
+/**
+ * BullMQ's Postgres backend that reads events through an {@link EventWindow}, and whose workers work on while nobody can
+ * listen.
+ *
+ * @internal
+ */
 export class WindowedQueueBackend extends PostgresQueueBackend {
   private window: EventWindow | undefined;
+  private interruption = new AbortController();
   private emptyReads = 0;
+  private wasNoticed = false;
+  private isSubscribed = false;
   private endWait: (() => void) | undefined;
 
   /** Seconds, as on Redis. BullMQ would let a worker sleep for an hour where it trusts its listening connection. */
@@ -26,18 +40,39 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
     return 10;
   }
 
+  /** BullMQ waits without limit for its LISTEN, and when that fails its worker fetches no more. */
+  override async waitForJob(blockTimeout: number): Promise<Marker> {
+    let isListening = false;
+    await settlesWithin(
+      ASK_EVERY,
+      this.listenTo(JOBS).then(() => (isListening = true)),
+    );
+    if (isListening) return super.waitForJob(blockTimeout);
+    await sleep(ASK_EVERY, undefined, { signal: this.interruption.signal }).catch(() => undefined);
+    return null;
+  }
+
+  override async disconnectBlocking(wait?: boolean): Promise<void> {
+    this.interruption.abort();
+    await super.disconnectBlocking(wait);
+  }
+
+  override async reconnectBlocking(): Promise<void> {
+    this.interruption = new AbortController();
+    await super.reconnectBlocking();
+  }
+
   /** Whence to read is the window's own affair. */
   override async readEvents(): Promise<Entries> {
     if (this.isStopping()) return null;
     try {
-      const listener = await this.connection.getListenClient();
-      await listener.query(`LISTEN ${CHANNEL};`);
+      await this.subscribe();
       this.window ??= await EventWindow.open(this.connection.pool, this.queueName);
-      let events = await this.window.next();
+      let events = await this.look();
       if (events.length === 0) {
         await this.waitForNotice(LOOK_AGAIN_AFTER[this.emptyReads++] ?? LOOK_EVERY);
         if (this.isStopping()) return null;
-        events = await this.window.next();
+        events = await this.look();
       }
       if (events.length === 0) return null;
       this.emptyReads = 0;
@@ -51,6 +86,7 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
   }
 
   override async disconnect(): Promise<void> {
+    this.interruption.abort();
     this.endWait?.();
     await super.disconnect();
   }
@@ -59,25 +95,45 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
     return Boolean(this.closing ?? this.connection.isClosing);
   }
 
-  private async waitForNotice(timeout: number): Promise<void> {
+  private async listenTo(channel: string): Promise<void> {
     const listener = await this.connection.getListenClient();
+    await listener.query(`LISTEN ${channel};`);
+  }
+
+  /** Where nobody can listen, events are read all the same, only later. */
+  private async subscribe(): Promise<void> {
+    if (this.isSubscribed) return;
+    await settlesWithin(ASK_EVERY, this.listenTo(EVENTS));
+    if (this.isStopping()) return;
+    const listener = await this.connection.getListenClient();
+    this.isSubscribed = true;
+    listener.on('notification', ({ channel, payload }: PgNotification) => {
+      if (channel === EVENTS && payload === this.queueName) this.notice();
+    });
+    this.connection.on('listenerinvalidated', () => this.notice());
+  }
+
+  private notice(): void {
+    this.wasNoticed = true;
+    this.emptyReads = 0;
+    this.endWait?.();
+  }
+
+  private async look(): Promise<StoredEvent[]> {
+    this.wasNoticed = false;
+    return this.window!.next();
+  }
+
+  private async waitForNotice(timeout: number): Promise<void> {
+    if (this.wasNoticed) return;
     await new Promise<void>((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
-        listener.removeListener('notification', onNotice);
-        this.connection.off('listenerinvalidated', finish);
         this.endWait = undefined;
         resolve();
       };
-      const onNotice = ({ channel, payload }: PgNotification): void => {
-        if (channel !== CHANNEL || payload !== this.queueName) return;
-        this.emptyReads = 0;
-        finish();
-      };
       const timer = setTimeout(finish, timeout);
       this.endWait = finish;
-      listener.on('notification', onNotice);
-      this.connection.on('listenerinvalidated', finish);
     });
   }
 }
