@@ -1,3 +1,4 @@
+import pg from 'pg';
 import type { JobsModuleOptions } from './jobs-options.js';
 import { InvalidJobsOptionsError, UnknownJobsOptionError } from './jobs-options.error.js';
 import { resolveOptions } from './resolve-options.js';
@@ -98,6 +99,12 @@ describe('module options', () => {
     [{ connection: { redis: '' } }, 'connection.redis', /""/],
     [{ connection: { redis: {}, embedded: {} } }, 'connection', /an object with 2 keys/],
     [{ connection: { redis: { url: 'redis://x' } } }, 'connection.redis', /pass the url as a string/],
+    [{ connection: { postgres: { url: 'postgres://x' } } }, 'connection.postgres', /or as `connectionString`/],
+    [{ connection: { postgres: { connectionString: 'x' } } }, 'connection.postgres', /`connectionString` is a url/],
+    [{ connection: { postgres: 'redis://x' } }, 'connection.postgres', /a url like 'postgres:/],
+    [{ connection: { postgres: new pg.Client() } }, 'connection.postgres', /not a single client/],
+    [{ connection: { postgres: 'postgres://h/d', migrate: 1 } }, 'connection.migrate', /true or false/],
+    [{ connection: { redis: 'redis://x', migrate: false } }, 'connection', /a url like/],
     [{ connection: { redis: ['redis://x'] } }, 'connection.redis', /an ioredis client, but is an array of 1/],
     [{ connection: { redis: new Map() } }, 'connection.redis', /an ioredis client, but is an instance of Map/],
     [{ connection: { redis: { keyPrefix: 'x:' } } }, 'connection.redis', /use the option `namespace`/],
@@ -122,6 +129,21 @@ describe('module options', () => {
     expect(() => resolve(options)).toThrow(expect.objectContaining({ name: UnknownJobsOptionError.name, path }));
   });
 
+  it.each([
+    'postgres://user:p%40ss@host:5432/database',
+    'postgresql://host/database?sslmode=require',
+    'postgres://user:pass@/database?host=/var/run/postgresql',
+    'postgres:///database?host=/var/run/postgresql',
+  ])('take %s', (url) => {
+    const postgres = { kind: 'postgres', migrate: true };
+    expect(resolve({ connection: url }).connection).toEqual({ ...postgres, target: url });
+    const connectionString = { connectionString: url };
+    expect(resolve({ connection: { postgres: connectionString } }).connection).toEqual({
+      ...postgres,
+      target: connectionString,
+    });
+  });
+
   it('show no secret of a connection that is refused', () => {
     const url = 'redis://u:s3cret@h';
     const connections = [
@@ -131,6 +153,9 @@ describe('module options', () => {
       { redis: 's3cret@host' },
       { redis: [url] },
       { redis: { url } },
+      { postgres: url },
+      { postgres: { url } },
+      { postgres: { connectionString: 's3cret' } },
       { embedded: url },
       { embedded: { [url]: 1 } },
       { embedded: {}, redis: url },

@@ -80,7 +80,7 @@ export class EventWindow {
       [...this.read],
     ]);
     const { oldest, own, newest } = rows[0]!;
-    if (BigInt(newest) < this.newestId) this.beginAgain(BigInt(newest));
+    if (BigInt(newest) < this.newestId) return this.beginAgain(BigInt(newest));
     const events = rows.filter(({ id }) => id !== null);
     for (const { id } of events) this.read.add(id);
     // `newestId` is of the read before: the one of this read may count transactions that began after it.
@@ -103,12 +103,16 @@ export class EventWindow {
     for (const id of this.read) if (BigInt(id) <= floor) this.read.delete(id);
   }
 
-  /** A server restored from a backup gives out ids, and transaction numbers, that it gave out before. */
-  private beginAgain(newest: bigint): void {
+  /**
+   * A server restored from a backup gives out ids, and transaction numbers, that it gave out before. Rather than to lose
+   * events some are told again.
+   */
+  private beginAgain(newest: bigint): Promise<StoredEvent[]> {
     this.read.clear();
     this.horizons = [];
-    this.floor = newest - SLACK;
+    this.floor = newest - LOOK_BACK;
     this.newestId = newest;
+    return this.next();
   }
 }
 

@@ -1,0 +1,140 @@
+import { Injectable } from '@nestjs/common';
+import { BackendUnavailableError, Task, task, type JobsModuleOptions, type PostgresPoolOptions } from 'nestjs-jobs';
+import pg from 'pg';
+import { backends, postgresUrl, uniqueNamespace } from '../support/backends.js';
+import { eventually } from '../support/eventually.js';
+import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+@Injectable()
+class Echo {
+  @Task({ retry: { attempts: 1 } })
+  echo(n: number): number {
+    return n;
+  }
+}
+
+const echo = task(Echo, 'echo');
+
+// `describe.each` refuses an empty table: a run for another backend has nothing to do here.
+const table = backends.filter(({ name }) => name === 'postgres');
+if (table.length > 0) {
+  describe.each(table)('connections to $name that fail', () => {
+    let proxy: TcpProxy;
+    let admin: pg.Client;
+
+    beforeEach(async () => {
+      proxy = await TcpProxy.to(Number(new URL(postgresUrl()).port));
+      admin = new pg.Client(postgresUrl());
+      await admin.connect();
+    });
+    afterEach(async () => {
+      await proxy.close();
+      await admin.end();
+    });
+
+    function start(
+      postgres: PostgresPoolOptions | pg.Pool | string,
+      options: JobsModuleOptions = {},
+    ): Promise<JobsApp> {
+      const backend = { name: 'postgres' as const, connection: () => ({ postgres }) };
+      return startJobsApp({ backend, providers: [Echo], options: { connectTimeout: 500, ...options } });
+    }
+
+    function throughProxy(): string {
+      return postgresUrl().replace(/:\d+\//, `:${proxy.port}/`);
+    }
+
+    async function expectToWork({ jobs }: JobsApp): Promise<void> {
+      const job = await eventually(() => jobs.enqueue(echo, 7));
+      expect(await job.result()).toBe(7);
+    }
+
+    it.each([
+      ['while it sets up a client', /SET search_path/],
+      ['in the midst of the migrations', /CREATE TABLE job /],
+    ])('[C9] at boot, %s: the app starts, and works when it can', async (_when, pattern) => {
+      let cuts = 0;
+      proxy.cutWhen = (data) => pattern.test(data) && ++cuts <= 2;
+      const app = await start(throughProxy());
+      await expectToWork(app);
+      expect(cuts).toBeGreaterThan(0);
+      await app.close();
+    });
+
+    it('[C9] without a word: typed errors meanwhile, and work goes on over new connections', async () => {
+      const app = await start({ connectionString: throughProxy(), query_timeout: 500 });
+      await expectToWork(app);
+      proxy.freeze();
+      await expect(app.jobs.enqueue(echo, 1)).rejects.toThrow(BackendUnavailableError);
+      proxy.thaw();
+      await expectToWork(app);
+      await app.close();
+    });
+
+    it('[C8] without a word while the app closes: it closes all the same', async () => {
+      const app = await start({ connectionString: throughProxy() });
+      await expectToWork(app);
+      proxy.freeze();
+      await app.close();
+    });
+
+    it('[C9] all but the listening one: workers ask for jobs by themselves', async () => {
+      const role = `few_${uniqueNamespace()}`.slice(0, 60);
+      await admin.query(`CREATE ROLE ${role} LOGIN CONNECTION LIMIT 2; GRANT CREATE ON DATABASE jobs TO ${role}`);
+      const app = await start({ connectionString: postgresUrl().replace('jobs@', `${role}@`), max: 2 });
+      for (let n = 0; n < 3; n++) {
+        // Both of the two are in use at times, so that none is left for the third.
+        const jobs = await Promise.all([1, 2, 3, 4].map((each) => app.jobs.enqueue(echo, each)));
+        expect(await Promise.all(jobs.map((job) => job.result()))).toEqual([1, 2, 3, 4]);
+      }
+      await app.close();
+    });
+
+    it('serializable by default: every job that ran well has succeeded', async () => {
+      const isolated = (config: pg.PoolConfig) =>
+        new pg.Pool({ ...config, options: '-c default_transaction_isolation=serializable' });
+      const pool = isolated({ connectionString: postgresUrl(), max: 8 });
+      const app = await start(pool);
+      const jobs = await Promise.all(Array.from({ length: 200 }, (_, n) => app.jobs.enqueue(echo, n)));
+      expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(Array.from({ length: 200 }, (_, n) => n));
+      await app.close();
+      expect((await pool.query('SHOW default_transaction_isolation')).rows[0]).toEqual({
+        default_transaction_isolation: 'serializable',
+      });
+      await pool.end();
+    });
+
+    it("a client of the app's pool with a transaction left open: what is acknowledged is there", async () => {
+      const namespace = uniqueNamespace();
+      const pool = new pg.Pool({ connectionString: postgresUrl(), max: 1 });
+      const app = await start(pool, { namespace, workers: false });
+      for (let n = 0; n < 3; n++) {
+        const client = await pool.connect();
+        await client.query('BEGIN');
+        client.release();
+        const job = await eventually(() => app.jobs.enqueue(echo, n));
+        const { rows } = await admin.query(`SELECT state FROM ${namespace}.job WHERE id = $1`, [job.id]);
+        expect(rows).toEqual([{ state: 'waiting' }]);
+      }
+      await app.close();
+      await pool.end();
+    });
+
+    it('a temporary table that would get the jobs: refused in a transaction', async () => {
+      const app = await start(postgresUrl());
+      const client = new pg.Client(postgresUrl());
+      await client.connect();
+      await client.query('CREATE TEMP TABLE job (id text)');
+      await client.query('BEGIN');
+      const options = { transaction: client };
+      await expect(app.jobs.enqueue(echo, 1, options)).rejects.toMatchObject({ name: 'ShadowedTableError' });
+      for (const statement of ['ROLLBACK', 'DROP TABLE job', 'BEGIN']) await client.query(statement);
+      const job = await app.jobs.enqueue(echo, 2, options);
+      await client.query('COMMIT');
+      expect(await job.result()).toBe(2);
+      await client.end();
+      await app.close();
+    });
+  });
+}
