@@ -17,7 +17,17 @@ if (table.length > 0) {
       await runMigrations(client, schema);
       client.release();
     });
+    afterEach(() => {
+      for (const client of taken.splice(0)) client.release();
+    });
     afterAll(() => pool.end());
+
+    const taken: pg.PoolClient[] = [];
+    async function take(): Promise<pg.PoolClient> {
+      const client = await pool.connect();
+      taken.push(client);
+      return client;
+    }
 
     /** One event, with a number of its own, and the transaction that it is in. */
     async function publish(client: pg.ClientBase, queue: string, n: number): Promise<void> {
@@ -34,10 +44,10 @@ if (table.length > 0) {
 
     it('tells once of an event that is committed after hundreds of younger ones were read', async () => {
       const window = await EventWindow.open(pool, 'late');
-      const late = await pool.connect();
+      const late = await take();
       await late.query('BEGIN');
       await publish(late, 'late', -1);
-      const quick = await pool.connect();
+      const quick = await take();
       for (let n = 0; n < 500; n++) {
         await publish(quick, 'late', n);
         if (n % 50 === 49) expect(await readAll(window)).toHaveLength(50);
@@ -45,8 +55,23 @@ if (table.length > 0) {
       await late.query('COMMIT');
       expect(await readAll(window)).toEqual([-1]);
       expect(await readAll(window)).toEqual([]);
-      quick.release();
-      late.release();
+    });
+
+    it('tells of an event of a transaction that is under way and younger than all that have ended', async () => {
+      const window = await EventWindow.open(pool, 'young');
+      const [older, younger] = [await take(), await take()];
+      for (const client of [older, younger]) {
+        await client.query('BEGIN');
+        await client.query('SELECT pg_current_xact_id()');
+      }
+      await publish(younger, 'young', 1);
+      // Many ids later, nobody has ended: a snapshot then names the older one as the next.
+      await younger.query(`SELECT nextval('event_seq') FROM generate_series(1, 2000)`);
+      for (let n = 0; n < 3; n++) expect(await readAll(window)).toEqual([]);
+      await older.query('COMMIT');
+      for (let n = 0; n < 3; n++) expect(await readAll(window)).toEqual([]);
+      await younger.query('COMMIT');
+      expect(await readAll(window)).toEqual([1]);
     });
 
     it('tells once of each event of transactions that begin and end in every order', async () => {
@@ -55,7 +80,7 @@ if (table.length > 0) {
       let next = 0;
       let writing = true;
       const write = async (): Promise<void> => {
-        const client = await pool.connect();
+        const client = await take();
         while (next < 3_000) {
           const n = next++;
           await client.query('BEGIN');
@@ -65,7 +90,6 @@ if (table.length > 0) {
           if (n % 7 === 0) await pause(n % 50);
           await client.query('COMMIT');
         }
-        client.release();
       };
       const written = Promise.all(Array.from({ length: 20 }, write)).then(() => (writing = false));
       while (writing) told.push(...(await readAll(window)));
@@ -97,12 +121,11 @@ if (table.length > 0) {
 
     it('goes on after a restored backup, whose ids begin again', async () => {
       const window = await EventWindow.open(pool, 'restored');
-      const client = await pool.connect();
+      const client = await take();
       for (let n = 0; n < 300; n++) await publish(client, 'restored', n);
       expect(await readAll(window)).toHaveLength(300);
       await client.query(`DELETE FROM event; SELECT setval('event_seq', last_value - 250) FROM event_seq`);
       for (let n = 1_000; n < 1_100; n++) await publish(client, 'restored', n);
-      client.release();
       expect(await readAll(window)).toEqual(Array.from({ length: 100 }, (_, n) => 1_000 + n));
     });
   });
