@@ -120,6 +120,25 @@ if (postgres.length > 0) {
         expect(ran.toSorted()).toEqual(['first', 'second', 'third'].map((step) => `${order} ${step}`));
       });
 
+      it('know by an id of the caller whether they were there before', async () => {
+        const order = uniqueNamespace();
+        const created = async (transaction?: OpenTransaction['transaction']): Promise<boolean[]> => {
+          const [payload, options] = [{ order, step: 'named' }, { id: order }];
+          const one = await started.jobs.enqueue(placed, payload, { ...options, ...(transaction && { transaction }) });
+          const many = await started.jobs.enqueueMany([{ task: placed, payload, options }], { transaction });
+          return [one.created, many[0].created];
+        };
+        await database.inTransaction(async ({ transaction, insertOrder }) => {
+          await insertOrder(order);
+          expect(await created(transaction)).toEqual([true, false]);
+        });
+        await database.inTransaction(async ({ transaction }) => {
+          expect(await created(transaction)).toEqual([false, false]);
+        });
+        expect(await created()).toEqual([false, false]);
+        expect(await started.jobs.job(`default_${order}`).result()).toEqual({ sawOrder: true });
+      });
+
       it('are not there after ROLLBACK', async () => {
         const order = uniqueNamespace();
         const undo = new Error('undo');

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { BackendUnavailableError, EnqueueManyError, JobNotFoundError, Task, task, type JobsService } from 'nestjs-jobs';
 import { openBackend } from '../../libs/jobs/src/backend/open-backend.js';
+import { JobReader } from '../../libs/jobs/src/client/job-reader.js';
 import { JobSender } from '../../libs/jobs/src/client/job-sender.js';
 import type { PreparedJob } from '../../libs/jobs/src/client/prepared-job.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
@@ -63,7 +64,9 @@ describe.each(backends)('jobs that $name refuses', (backend) => {
       prepared('default_2', 'orphan', { id: 'absent', queue: queues.get('default').qualifiedName }),
       prepared('default_3', '\u0000'),
     ];
-    const refusals = await new JobSender(queues, store, 10_000).sendMany(sent, undefined);
+    const reader = new JobReader(queues, store, options);
+    const sender = new JobSender(queues, store, reader, { connectTimeout: 10_000, taggedFor: 1_000 });
+    const refusals = await sender.sendMany(sent, undefined);
     const states = await Promise.all(sent.map(({ id, queue }) => queues.get(queue).getJobState(id)));
     expect(refusals.map((refusal) => refusal instanceof Error)).toEqual(states.map((state) => state === 'unknown'));
     expect(states[1]).toBe('waiting');
@@ -129,6 +132,19 @@ describeRedis(() => {
     for (const id of left) await expect(jobs.job(id).status()).rejects.toThrow(JobNotFoundError);
     expect((await stored(jobs))['single']).toBe(0);
     await client.del(counter);
+  });
+
+  it('takes what a refused job left behind for no job of its id either', async () => {
+    const counter = await breakCounterOf('single');
+    const options = { id: 'left', queue: 'single' };
+    await expect(jobs.enqueue(double, 1, options)).rejects.toThrow('WRONGTYPE');
+    expect(await client.exists(jobs.queue('single').toKey('single_left'))).toBe(1);
+    await client.del(counter);
+    const [first, second] = await Promise.all([jobs.enqueue(double, 2, options), jobs.enqueue(double, 3, options)]);
+    expect([first, second].filter(({ created }) => created)).toHaveLength(1);
+    expect((await first.status()).state).toBe('pending');
+    expect((await stored(jobs))['single']).toBe(1);
+    expect(await jobs.purge('single')).toBe(1);
   });
 
   it('does not guess when it cannot read what was stored', async () => {

@@ -151,7 +151,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
       expect(unhealthy.error.jobs).toEqual({
         status: 'down',
         backend: backend.name,
-        reasons: ['queue default: this process is shutting down'],
+        reasons: ['this process is shutting down'],
       });
       await draining.app.close();
     });

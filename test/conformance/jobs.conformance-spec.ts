@@ -27,6 +27,7 @@ describe.each(backends)('jobs on $name', (backend) => {
         startedAt: expect.any(String),
         finishedAt: expect.any(String),
         result: { text: 'hello', list: [1, null, true] },
+        tags: [],
         terminal: true,
       });
     });
@@ -103,7 +104,7 @@ describe.each(backends)('jobs on $name', (backend) => {
       expect(Work.mostActive).toBe(3);
     });
 
-    it('runs the more urgent first, and jobs of one priority in their order', async () => {
+    it('[Q2] runs the more urgent first, and jobs of one priority in their order', async () => {
       const gate = Work.gate('holder');
       await started.jobs.enqueue(task(Work, 'single'), { name: 'holder', gate: 'holder' });
       await gate.entered.reached;
@@ -119,7 +120,7 @@ describe.each(backends)('jobs on $name', (backend) => {
       expect(Work.order).toEqual(['critical', 'high', 'first', 'second', 'bulk']);
     });
 
-    it('sends a job to the queue that the call names', async () => {
+    it('[Q5] sends a job to the queue that the call names', async () => {
       const job = await started.jobs.enqueue(task(Work, 'context'), undefined, { queue: 'narrow' });
       expect(await job.result()).toMatchObject({ queue: 'narrow' });
       expect(job.id).toMatch(/^narrow_/);

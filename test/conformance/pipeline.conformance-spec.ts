@@ -74,6 +74,18 @@ class RangeToText implements ExceptionFilter<RangeError> {
   }
 }
 
+@Catch()
+class Silent implements ExceptionFilter {
+  catch(): void {}
+}
+
+@Catch()
+class Rethrow implements ExceptionFilter {
+  catch(error: unknown): never {
+    throw error;
+  }
+}
+
 const Attempt = createParamDecorator((_: unknown, context: ExecutionContext) => {
   return context.switchToRpc().getContext<JobContext>().attempt;
 });
@@ -91,6 +103,18 @@ class Greeter {
   @Task()
   double(@Payload(ParseIntPipe) n: string): number {
     return Number(n) * 2;
+  }
+
+  @Task({ retry: { attempts: 1 } })
+  @UseFilters(Silent)
+  failsSilently(): never {
+    throw new RangeError('unheard');
+  }
+
+  @Task({ retry: { attempts: 1 } })
+  @UseFilters(Rethrow)
+  failsLoudly(): never {
+    throw new RangeError('heard');
   }
 
   @Task()
@@ -164,6 +188,15 @@ describe.each(backends)("Nest's pipeline on $name", (backend) => {
 
   it("makes what a filter returns the job's result", async () => {
     expect(await (await started.jobs.enqueue(task(Greeter, 'overflows'))).result()).toBe('caught too far');
+  });
+
+  it('leaves the exception as it is when a filter returns nothing or throws it again', async () => {
+    const error = { name: 'RangeError', message: 'unheard' };
+    await expect((await started.jobs.enqueue(task(Greeter, 'failsSilently'))).result()).rejects.toMatchObject({
+      error,
+    });
+    const job = await started.jobs.enqueue(task(Greeter, 'failsLoudly'));
+    await expect(job.result()).rejects.toMatchObject({ error: { name: 'RangeError', message: 'heard' } });
   });
 
   it('gives a transient provider its dependencies', async () => {

@@ -6,13 +6,21 @@ export type {
   JobsModuleOptions,
   QueueOptions,
   TaskDefaultsOptions,
+  TaskRoute,
   WorkersOption,
 } from './options/jobs-options.js';
 export type { PostgresPool, PostgresPoolOptions } from './options/postgres-options.js';
 export { InvalidJobsOptionsError, UnknownJobsOptionError } from './options/jobs-options.error.js';
+export { DuplicateJobsModuleError } from './options/one-jobs-module.js';
 export type { RetryPolicy } from './retry/retry-policy.js';
 
-export { Task, type TaskOptions } from './task/task.decorator.js';
+export { Task, type TaskMethodDecorator } from './task/task.decorator.js';
+export { TaskDefaults } from './task/task-defaults.decorator.js';
+export type { ContractTaskOptions, SharedTaskOptions, TaskOptions } from './task/task-options.js';
+export { taskContract, type ContractSchemas, type TaskContract } from './task/task-contract.js';
+export type { Jsonify, JsonSafe, NotJson } from './task/json-types.js';
+export type { InputOf, OutputOf, StandardIssue, StandardResult, StandardSchemaV1 } from './task/standard-schema.js';
+export { PayloadInvalidError, ResultInvalidError, type SchemaIssue } from './task/schema.errors.js';
 export { Payload } from './task/payload.decorator.js';
 export { task, type PayloadOf, type ResultOf, type TaskHost, type TaskRef } from './task/task-ref.js';
 export { DuplicateTaskError, InvalidTaskError, NotATaskError } from './task/task.errors.js';
@@ -26,11 +34,13 @@ export {
   type EnqueueOptions,
   type EnqueueTransaction,
 } from './client/enqueue-options.js';
+export type { RoutedOptions, TaskPlacement, TaskRouter } from './client/task-router.js';
 export type { EnqueueEntries, EnqueueEntry, EnqueuedJobs } from './client/enqueue-entries.js';
 export { EnqueueManyError, type EnqueueFailure } from './client/enqueue-many.error.js';
 export type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './client/job-status.js';
 export {
   InvalidEnqueueOptionsError,
+  InvalidRouteError,
   JobCancelledError,
   JobFailedError,
   JobNotFoundError,
@@ -38,13 +48,20 @@ export {
   PayloadTooLargeError,
   ResultTimeoutError,
 } from './client/client.errors.js';
+export { BackgroundWorkRefusedError } from './client/background-work.error.js';
 
+export { InvalidArgumentError } from './client/invalid-argument.error.js';
 export { JobContext } from './execution/job-context.js';
 export { isJobsContext, JOBS_CONTEXT_TYPE } from './execution/execution-context.js';
+export { RetryLater, Skip, Snooze, type RetryLaterOptions } from './execution/control-exceptions.js';
 export {
+  AttemptEndedError,
+  BlockingResultError,
+  JobsShutdownError,
   JobStalledError,
   NonRetryableError,
   ResultNotSerializableError,
+  ResultTooLargeError,
   UnknownTaskError,
 } from './execution/execution.errors.js';
 

@@ -1,14 +1,17 @@
 import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { QUEUE_BACKEND } from './backend/backend.tokens.js';
 import { openBackend } from './backend/open-backend.js';
 import type { QueueBackend } from './backend/queue-backend.js';
+import { BackgroundWork } from './client/background-work.js';
 import { JobReader } from './client/job-reader.js';
 import { JobsClient } from './client/jobs-client.js';
 import { JobsService } from './client/jobs.service.js';
 import { Queues } from './client/queues.js';
+import { Routing } from './client/routing.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
 import type { JobsModuleOptions, ResolvedJobsOptions } from './options/jobs-options.js';
+import { assertOneJobsModule } from './options/one-jobs-module.js';
 import { RESOLVED_OPTIONS } from './options/options.tokens.js';
 import { resolveOptions } from './options/resolve-options.js';
 import { TaskExplorer } from './task/task.explorer.js';
@@ -26,8 +29,11 @@ import { TaskSettings } from './task/task.settings.js';
   providers: [
     {
       provide: RESOLVED_OPTIONS,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: JobsModuleOptions) => resolveOptions(options),
+      inject: [MODULE_OPTIONS_TOKEN, ModulesContainer],
+      useFactory: (options: JobsModuleOptions, modules: ModulesContainer) => {
+        assertOneJobsModule(modules, JobsCoreModule);
+        return resolveOptions(options);
+      },
     },
     {
       provide: QUEUE_BACKEND,
@@ -39,15 +45,18 @@ import { TaskSettings } from './task/task.settings.js';
     TaskRegistry,
     Queues,
     JobReader,
+    BackgroundWork,
+    Routing,
     JobsClient,
     JobsService,
   ],
-  exports: [RESOLVED_OPTIONS, QUEUE_BACKEND, TaskRegistry, Queues, JobsService],
+  exports: [RESOLVED_OPTIONS, QUEUE_BACKEND, TaskRegistry, Queues, BackgroundWork, JobsClient, JobsService],
 })
 export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   constructor(
     private readonly explorer: TaskExplorer,
     private readonly registry: TaskRegistry,
+    private readonly routing: Routing,
     private readonly queues: Queues,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
@@ -58,6 +67,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
   async onModuleInit(): Promise<void> {
     try {
       this.registry.fill(this.explorer.explore());
+      await this.routing.open();
     } catch (error) {
       // Nest runs no shutdown hooks after a boot that failed.
       await this.backend.close(this.options.connectTimeout);

@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { RunningJobs } from './execution/running-jobs.js';
 import { TaskContextCreator } from './execution/task-context.creator.js';
 import { TaskExecutor } from './execution/task.executor.js';
 import { JobsCoreModule } from './jobs-core.module.js';
@@ -32,14 +33,15 @@ import { WorkerPresence } from './worker/worker-presence.js';
  * @publicApi
  */
 @Module({
-  providers: [TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, JobsRunner],
+  providers: [RunningJobs, TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, JobsRunner],
   exports: [JobsRunner],
 })
 export class JobsModule {
   /**
    * With no options: embedded, everything in `.jobs/`.
    *
-   * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError} and the errors of tasks, all at boot.
+   * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError}, {@link DuplicateJobsModuleError} when it is
+   * called twice in one app, and the errors of tasks, all at boot.
    */
   static forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return this.around(JobsCoreModule.forRoot(options));

@@ -10,6 +10,8 @@ export class JobsWorker extends Worker {
   lastFetchAt = 0;
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
+    // BullMQ asks once more when what woke it was the closing itself, or a job that came at the same moment.
+    if (this.closing) return undefined as unknown as Job;
     this.lastFetchAt = Date.now();
     try {
       return await super.moveToActive(token, name);

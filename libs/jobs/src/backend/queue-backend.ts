@@ -2,6 +2,7 @@ import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
 import type { JobsWorker } from './jobs-worker.js';
 import type { Ledger } from './ledger.js';
 import type { SqlTransaction } from './sql-transaction.js';
+import type { TagIndex } from './tag-index.js';
 
 /** What a job was found to be when it was marked as cancelled. @internal */
 export type CancelMark = 'marked' | 'active' | 'finished' | 'missing';
@@ -24,6 +25,7 @@ export interface QueueBackend {
   /** For log lines: where the jobs are, without secrets. */
   readonly location: string;
   readonly ledger: Ledger;
+  readonly tags: TagIndex;
   createQueue(name: string): Queue;
   /**
    * A queue that only adds jobs, with statements of the caller's transaction. It holds nothing that must be closed.
@@ -40,6 +42,19 @@ export interface QueueBackend {
    * that fetches the job fails it with `mark` as the reason, without running it.
    */
   markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark>;
+  /**
+   * Lets another worker have an active job at once, before every other of its queue, in one atomic step. No attempt and
+   * no stall is counted, and whatever the attempt that held it still reports of its end is refused.
+   *
+   * @param token - what BullMQ handed to the processor with the job.
+   * @returns false when the job is not this worker's any more; then nothing was changed.
+   */
+  giveBack(queue: Queue, jobId: string, token: string): Promise<boolean>;
+  /**
+   * Removes a job that ended at `endedBy` (milliseconds since the epoch) or before, and what a refused job left behind, in
+   * one atomic step. False when there is no such thing, also because another job has the id by now.
+   */
+  forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean>;
   /**
    * Resolves when the store can be sent something; at once while it is connected. Rejects with
    * {@link BackendUnavailableError} when it cannot within `timeout` ms.

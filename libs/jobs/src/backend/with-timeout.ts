@@ -27,6 +27,14 @@ export async function settlesWithin(timeout: number, work: Promise<unknown>): Pr
     () => true,
     () => true,
   );
-  const late = new Promise<false>((resolve) => setTimeout(resolve, Math.max(timeout, 0), false).unref());
-  return Promise.race([settled, late]);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    // Keeps the process alive: without a connection nothing else may, and the shutdown would end in the middle.
+    timer = setTimeout(resolve, Math.max(timeout, 0), false);
+  });
+  try {
+    return await Promise.race([settled, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -38,6 +38,24 @@ export class InvalidEnqueueOptionsError extends Error {
   override readonly name = 'InvalidEnqueueOptionsError';
 }
 
+/**
+ * The module's `router` answered with something that is no place for a job: an undeclared queue, a priority that is none.
+ * Nothing was enqueued.
+ *
+ * @publicApi
+ */
+export class InvalidRouteError extends Error {
+  override readonly name = 'InvalidRouteError';
+
+  /** @internal */
+  constructor(router: string, task: string, problem: Error) {
+    const complaint = problem.message.replace('nestjs-jobs: ', '').replace('option "(all)"', 'it');
+    super(`nestjs-jobs: the router ${router} gave a wrong answer for the task ${task}: ${complaint}`, {
+      cause: problem,
+    });
+  }
+}
+
 /** There is no job of this id, or it was finished so long ago that it is not kept any more. @publicApi */
 export class JobNotFoundError extends Error {
   override readonly name = 'JobNotFoundError';

@@ -44,11 +44,73 @@ describe('enqueue options', () => {
     [{ priority: 1.5 }, /1\.5/],
     [{ prio: 1 }, /no option "prio"/],
     ['soon', /an object/],
+    [{ id: '' }, /"id" must be 1 to 128 letters, digits.*but is ""/],
+    [{ id: 'a:b' }, /"a:b"/],
+    [{ id: 'a b' }, /"a b"/],
+    [{ id: 'x\n' }, /"id"/],
+    [{ id: 'x'.repeat(129) }, /"id"/],
+    [{ id: 7 }, /but is 7/],
+    [{ id: null }, /but is null/],
+    [{ expiresIn: 0 }, /"expiresIn" must be a duration above zero/],
+    [{ expiresIn: 'never' }, /or false for no end, but is "never"/],
+    [{ expiresIn: true }, /"expiresIn".*true/],
+    [{ expiresIn: '200y' }, /at most a hundred years/],
+    [{ keepResult: 0 }, /"keepResult" must be true or false, but is 0/],
+    [{ tags: 'acme' }, /"tags" must be an array of strings like \['acme'\], but is "acme"/],
+    [{ tags: ['acme', ''] }, /"tags\[1\]" must be a string of 1 to 64 characters.*but is ""/],
+    [{ tags: ['x'.repeat(65)] }, /"tags\[0\]"/],
+    [{ tags: ['a\nb'] }, /none of them a control character/],
+    [{ tags: ['\ud800'] }, /"tags\[0\]"/],
+    [{ tags: [1] }, /"tags\[0\]".*but is 1/],
+    [{ tags: Array.from({ length: 17 }, (_, n) => `t${n}`) }, /at most 16 different tags, but is an array of 17/],
+    [{ headers: ['x'] }, /"headers" must be an object like .*an array of 1/],
+    [{ headers: new Map() }, /an instance of Map/],
+    [{ headers: { 'a b': 'x' } }, /keys are names of 1 to 128 letters.*which "a b" is not/],
+    [{ headers: { '': 'x' } }, /which "" is not/],
+    [{ headers: { tier: 3 } }, /"headers\.tier" must be a string without U\+0000.*but is a number/],
+    [{ headers: { tier: undefined } }, /"headers\.tier".*undefined/],
+    [{ headers: { tier: 'a\u0000' } }, /"headers\.tier"/],
   ];
 
   it.each(wrong)('refuse %j', (options, message) => {
     const refused = { name: InvalidEnqueueOptionsError.name, message: expect.stringMatching(message) };
     expect(() => resolveEnqueueOptions(options as EnqueueOptions, NOW)).toThrow(expect.objectContaining(refused));
+  });
+
+  it('take what a job is known by and carries along', () => {
+    const resolve = (options: EnqueueOptions): unknown => resolveEnqueueOptions(options, NOW);
+    for (const id of ['a', '0', '.', '_-.', 'x'.repeat(128)]) expect(resolve({ id })).toMatchObject({ id });
+    expect(resolve({ expiresIn: '10m' })).toMatchObject({ expiresIn: 600_000 });
+    expect(resolve({ expiresIn: false, keepResult: false })).toMatchObject({ expiresIn: false, keepResult: false });
+    expect(resolve({ tags: ['b', 'a', 'b', '😀'.repeat(64)] })).toMatchObject({ tags: ['b', 'a', '😀'.repeat(64)] });
+    expect(resolve({ tags: [] })).toMatchObject({ tags: undefined });
+    const headers = { 'X-Tier_1.a': '', b: '\n"ü' };
+    expect(resolve({ headers })).toMatchObject({ headers });
+  });
+
+  it('do not repeat a header in what they complain of: it may be a secret', () => {
+    const wrongHeaders: unknown[] = [{ authorization: 's3cret\u0000' }, { 'a b': 's3cret' }, 's3cret', ['s3cret']];
+    for (const headers of wrongHeaders) {
+      const resolve = (): unknown => resolveEnqueueOptions({ headers } as EnqueueOptions, NOW);
+      expect(resolve).toThrow(InvalidEnqueueOptionsError);
+      expect(resolve).not.toThrow('s3cret');
+    }
+  });
+
+  it('exclude by their types what excludes each other', () => {
+    const options: EnqueueOptions = { id: 'a', headers: { a: 'b' }, tags: ['a'], expiresIn: false, keepResult: false };
+    expect(options).toBeDefined();
+    // @ts-expect-error -- a job starts after one or at the other
+    const both: EnqueueOptions = { delay: 1, runAt: new Date() };
+    // @ts-expect-error -- the whole list has one
+    const own: EnqueueEntryOptions = { transaction: { query: async () => ({ rows: [] }) } };
+    // @ts-expect-error -- headers are text
+    const number: EnqueueOptions = { headers: { tier: 3 } };
+    for (const wrong of [both, own, number]) {
+      expect(() => resolveEntryOptions(wrong as EnqueueEntryOptions, NOW, 'options')).toThrow(
+        InvalidEnqueueOptionsError,
+      );
+    }
   });
 
   it('of an entry are the same, and complain of their place in the list', () => {
@@ -62,6 +124,9 @@ describe('enqueue options', () => {
       [{ priority: 10 }, '"entries[3].options.priority" must be a whole number'],
       [{ queue: 7 }, '"entries[3].options.queue" must be the name'],
       [{ prio: 7 }, 'no option "entries[3].options.prio"'],
+      [{ id: '' }, '"entries[3].options.id" must be 1 to 128'],
+      [{ tags: [''] }, '"entries[3].options.tags[0]" must be'],
+      [{ headers: { a: 1 } }, '"entries[3].options.headers.a" must be'],
       [{ transaction: {} }, '"entries[3].options.transaction" must be absent: all entries'],
       [null, '"entries[3].options" must be an object'],
     ];

@@ -2,11 +2,14 @@ import type { SqlTransaction } from '../backend/sql-transaction.js';
 import { InvalidJobsOptionsError } from '../options/jobs-options.error.js';
 import type { Duration } from '../options/jobs-options.js';
 import { OptionReader, parseDuration } from '../options/option-reader.js';
+import type { CallSettings } from '../task/task.settings.js';
 import { InvalidEnqueueOptionsError } from './client.errors.js';
+import { readHeaders, readTags, type JobHeaders } from './headers-and-tags.js';
+import { CALLERS_ID, CALLERS_ID_RULE } from './job-id.js';
 import { assertTransaction } from './transaction-check.js';
 
 /**
- * Names for the priorities from 0 to 9: 9 runs first, as in Celery.
+ * Names for the priorities from 0 to 9: 9 runs first, as in Celery on RabbitMQ.
  *
  * @publicApi
  */
@@ -19,10 +22,50 @@ type Start =
 
 /** Where a job waits, and how urgent it is there. */
 interface Placement {
-  /** A declared queue instead of the task's. */
+  /** A declared queue. @default that of the task, of its route, or the `defaultQueue` */
   queue?: string;
-  /** From 0 to 9, 9 first. @default 5 */
+  /** From 0 to 9, 9 first. @default that of the task, of its route, or 5 */
   priority?: number;
+}
+
+/** What a job is known by and carries along, and how long it is good for. */
+interface Particulars {
+  /**
+   * An id of your own, `[A-Za-z0-9._-]{1,128}`; the job's id is then `<queue>_<id>`. While that queue keeps a job of this
+   * id, waiting, running or ended, no second one is made: the handle is that of the first, with `created: false`, whatever
+   * task, payload and options this call has. Once the ended job is not kept any more (`results.keepFor`,
+   * `results.keepFailedFor`), the id is free again. Costs a second round trip.
+   *
+   * What is enqueued without one has an id that nobody can guess; of your own ids that is for you to see to.
+   *
+   * @default `<queue>_` and a uuid of version 7
+   */
+  id?: string;
+  /**
+   * Text for the task and for the jobs that it enqueues in turn, which inherit it; a header of the call's own goes before
+   * an inherited one of the same name. Names are `[A-Za-z0-9._-]{1,128}`, all headers together at most 8 kB of JSON.
+   *
+   * @default those of the job that enqueues this one
+   */
+  headers?: Readonly<Record<string, string>>;
+  /**
+   * Up to 16 labels of 1 to 64 characters, shown in the status. Not inherited. Jobs are indexed by them, in one more round
+   * trip: for as long as the job's delay, the longer of `results.keepFor` and `results.keepFailedFor`, and seven days
+   * together; what waits for longer than that drops out of the index, and out of nothing else. The index is written
+   * before the job, and also with `transaction` at once: after a ROLLBACK it names a job that never was, until then.
+   *
+   * @default none
+   */
+  tags?: readonly string[];
+  /**
+   * How long after its time has come (at once, or after `delay` or at `runAt`) the job may still start: milliseconds or
+   * `'10m'`. One that did not ends `cancelled` with the reason `expired`. `false`: for ever.
+   *
+   * @default that of the task, or of its queue, or false
+   */
+  expiresIn?: Duration | false;
+  /** False: what the task returns is not stored, and `result()` gives null. @default that of the task, or of its queue, or true */
+  keepResult?: boolean;
 }
 
 /**
@@ -30,14 +73,14 @@ interface Placement {
  *
  * @publicApi
  */
-export type EnqueueEntryOptions = Start & Placement & { transaction?: never };
+export type EnqueueEntryOptions = Start & Placement & Particulars & { transaction?: never };
 
 /**
  * Options of one enqueued job.
  *
  * @publicApi
  */
-export type EnqueueOptions = Start & Placement & EnqueueTransaction;
+export type EnqueueOptions = Start & Placement & Particulars & EnqueueTransaction;
 
 /**
  * Jobs that stand or fall with a transaction of the caller's.
@@ -100,11 +143,13 @@ export interface EnqueueTransaction {
 }
 
 /** @internal */
-export interface ResolvedEntryOptions {
-  readonly queue: string | undefined;
+export interface ResolvedEntryOptions extends CallSettings {
   /** Milliseconds. */
   readonly delay: number;
-  readonly priority: number;
+  /** The caller's part of the job's id. */
+  readonly id?: string | undefined;
+  readonly headers?: JobHeaders | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 /** @internal */
@@ -112,11 +157,11 @@ export interface ResolvedEnqueueOptions extends ResolvedEntryOptions {
   readonly transaction: SqlTransaction | undefined;
 }
 
-const ENTRY_KEYS = ['delay', 'runAt', 'queue', 'priority'];
+const ENTRY_KEYS = ['delay', 'runAt', 'queue', 'priority', 'id', 'headers', 'tags', 'expiresIn', 'keepResult'];
 const ISO_WITH_ZONE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 /** The last time that a Date can be. */
 const LATEST = 8.64e15;
-const NONE: ResolvedEntryOptions = { queue: undefined, delay: 0, priority: Priority.normal };
+const NONE: ResolvedEntryOptions = { delay: 0 };
 
 /** @internal */
 export function resolveEnqueueOptions(options: EnqueueOptions | undefined, now: number): ResolvedEnqueueOptions {
@@ -174,12 +219,19 @@ function resolveEntry(reader: OptionReader, now: number): ResolvedEntryOptions {
   if (queue !== undefined && typeof queue !== 'string') {
     throw new InvalidJobsOptionsError(reader.at('queue'), 'the name of a declared queue', queue);
   }
-  const isPriority = (n: number): boolean => Number.isInteger(n) && n >= 0 && n <= 9;
-  const priority = reader.raw('priority') ?? Priority.normal;
+  const id = reader.raw('id');
+  if (id !== undefined && (typeof id !== 'string' || !CALLERS_ID.test(id))) {
+    throw new InvalidJobsOptionsError(reader.at('id'), CALLERS_ID_RULE, id);
+  }
   return {
     queue,
+    id,
     delay: resolveDelay(reader, now),
-    priority: reader.check('priority', priority, isPriority, 'a whole number from 0 to 9'),
+    priority: reader.priority('priority'),
+    expiresIn: reader.expiry('expiresIn'),
+    keepResult: reader.flag('keepResult'),
+    headers: readHeaders(reader.raw('headers'), reader.at('headers')),
+    tags: readTags(reader.raw('tags'), reader.at('tags')),
   };
 }
 

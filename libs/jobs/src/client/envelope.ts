@@ -8,6 +8,18 @@ import type { Job } from 'bullmq';
 export interface JobEnvelope {
   /** The payload; absent for a task without one. */
   p?: unknown;
+  /** Headers. */
+  h?: Readonly<Record<string, string>>;
+  /** Tags. */
+  t?: readonly string[];
+  /** The id of the outermost job; absent when that is this one. */
+  r?: string;
+  /** Milliseconds since the epoch: not started after it. */
+  x?: number;
+  /** The result is not kept. */
+  k?: 0;
+  /** Which call created it; only with an id of the caller's. */
+  n?: string;
 }
 
 /**
@@ -21,8 +33,12 @@ export interface ProgressRecord {
   attempt: number;
   stage?: { name: string; meta?: unknown };
   progress?: unknown;
+  /** Milliseconds since the epoch: the task asked to run again then, with the same attempt. */
+  snoozedUntil?: number;
   /** Milliseconds since the epoch: when a worker first found that it has no such task. */
   unknownSince?: number;
+  /** Beside `unknownSince`: a worker that had the task has begun with the job before. */
+  begun?: true;
 }
 
 /** A BullMQ job of ours. @internal */
@@ -39,6 +55,24 @@ export function toEnginePriority(priority: number): number {
 /** The running attempt of an active job, from 1: attempts whose process died count. @internal */
 export function attemptNumber(job: StoredJob): number {
   return job.attemptsMade + job.stalledCounter + 1;
+}
+
+/** What was said of the attempt that an unfinished job runs or waits for; nothing of those before. @internal */
+export function saidOfAttempt(job: StoredJob): ProgressRecord | undefined {
+  const said = progressOf(job);
+  return said?.attempt === attemptNumber(job) ? said : undefined;
+}
+
+/** Whether a fetched job has been begun with before. Being looked at by a worker without its task does not count. @internal */
+export function hasBegun(job: StoredJob): boolean {
+  if (attemptNumber(job) > 1) return true;
+  const said = saidOfAttempt(job);
+  return said?.unknownSince === undefined ? job.attemptsStarted > 1 : said.begun === true;
+}
+
+/** How many runs a job may have. BullMQ writes 0 for a job that it was given without a number. @internal */
+export function maxAttempts(job: StoredJob): number {
+  return Math.max(job.opts.attempts ?? 1, 1);
 }
 
 /** What was said of a job, unless something else than us wrote its progress. @internal */

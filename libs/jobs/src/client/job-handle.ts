@@ -1,13 +1,9 @@
-import ms from 'ms';
 import type { Duration } from '../options/jobs-options.js';
-import {
-  InvalidEnqueueOptionsError,
-  JobCancelledError,
-  JobFailedError,
-  JobNotFoundError,
-  ResultTimeoutError,
-} from './client.errors.js';
-import type { JobStatus } from './job-status.js';
+import { BlockingResultError } from '../execution/execution.errors.js';
+import { JobCancelledError, JobFailedError, JobNotFoundError, ResultTimeoutError } from './client.errors.js';
+import { currentJob } from './current-job.js';
+import { requireDuration, requireText } from './invalid-argument.error.js';
+import type { JobState, JobStatus } from './job-status.js';
 
 /** What a handle asks of the client. @internal */
 export interface JobOperations {
@@ -18,11 +14,12 @@ export interface JobOperations {
 
 /** What is known of a job's start without asking: right after it was enqueued, the truth. @internal */
 export interface ExpectedStart {
-  readonly state: 'pending' | 'scheduled';
+  readonly state: JobState;
   /** Milliseconds. */
   readonly delay: number;
 }
 
+const LONGEST_REASON = 500;
 const NOW: ExpectedStart = { state: 'pending', delay: 0 };
 
 /**
@@ -31,15 +28,21 @@ const NOW: ExpectedStart = { state: 'pending', delay: 0 };
  * @publicApi
  */
 export class JobHandle<Result = unknown> {
-  /** `<queue>_<uuid>`; can be handed to a client as the key to the job's status. */
+  /** `<queue>_<uuid>`, or `<queue>_` and the caller's own id; can be handed to a client as the key to the job's status. */
   readonly id: string;
+  /**
+   * Whether the call that gave this handle made the job. False when the `id` that the call named has a job already, and
+   * for a handle of `jobs.job(id)`, which makes none.
+   */
+  readonly created: boolean;
   // Really private: what stands behind a handle knows the backend's password, and handles get serialized and logged.
   readonly #operations: JobOperations;
   readonly #expected: ExpectedStart;
 
   /** @internal */
-  constructor(id: string, operations: JobOperations, expected: ExpectedStart = NOW) {
+  constructor(id: string, operations: JobOperations, expected: ExpectedStart = NOW, created = false) {
     this.id = id;
+    this.created = created;
     this.#operations = operations;
     this.#expected = expected;
   }
@@ -66,7 +69,8 @@ export class JobHandle<Result = unknown> {
    * @param options - `timeout`: how long to wait, as milliseconds or `'30s'`; 30 s by default. The job goes on after it.
    * @throws {@link JobFailedError} with what its last attempt threw; {@link JobCancelledError};
    * {@link ResultTimeoutError}; {@link JobNotFoundError}; {@link BackendUnavailableError} when the backend was away to the
-   * end of the timeout.
+   * end of the timeout; {@link BlockingResultError} at once inside a task that runs, since a task that waits for another
+   * job holds a slot that this one may need; {@link InvalidArgumentError}.
    * @example
    * ```ts
    * import type { JobHandle } from 'nestjs-jobs';
@@ -77,7 +81,9 @@ export class JobHandle<Result = unknown> {
    * ```
    */
   async result(options: { timeout?: Duration } = {}): Promise<Result> {
-    const timeout = resolveTimeout(options.timeout ?? '30s');
+    const current = currentJob();
+    if (current && !current.ended) throw new BlockingResultError(current.id, this.id);
+    const timeout = requireDuration('the timeout of result()', options.timeout ?? '30s');
     const status = await this.#operations.untilEnded(this.id, timeout);
     if (status === 'timeout') throw new ResultTimeoutError(this.id, timeout);
     if (!status) throw new JobNotFoundError(this.id);
@@ -89,18 +95,13 @@ export class JobHandle<Result = unknown> {
   /**
    * Cancels the job if it is not running yet. Its id still answers, with the state `cancelled` and the reason.
    *
+   * @param options - `reason`: shown in the status; at most 500 characters.
    * @returns whether it is cancelled now: false for a job that runs or has ended.
-   * @throws {@link JobNotFoundError}
+   * @throws {@link JobNotFoundError}; {@link InvalidArgumentError}.
    */
   async cancel(options: { reason?: string } = {}): Promise<boolean> {
-    return this.#operations.cancel(this.id, options.reason);
+    const { reason } = options;
+    if (reason !== undefined) requireText('the reason of cancel()', reason, LONGEST_REASON);
+    return this.#operations.cancel(this.id, reason);
   }
-}
-
-function resolveTimeout(timeout: Duration): number {
-  const parsed: unknown = typeof timeout === 'string' && timeout !== '' ? ms(timeout as ms.StringValue) : timeout;
-  if (typeof parsed === 'number' && parsed >= 0 && Number.isFinite(parsed)) return parsed;
-  throw new InvalidEnqueueOptionsError(
-    `nestjs-jobs: the timeout of result() must be milliseconds or a string like '30s', but is ${JSON.stringify(timeout)}.`,
-  );
 }

@@ -3,9 +3,19 @@ import { v7 as uuidv7 } from 'uuid';
 /** The queue stands in the id, so that finding a job never means searching the queues. */
 const JOB_ID = /^([a-z][a-z0-9-]*)_([A-Za-z0-9._-]{1,128})$/;
 
+/** What a caller may name a job in its queue. @internal */
+export const CALLERS_ID = /^[A-Za-z0-9._-]{1,128}$/;
+/** @internal */
+export const CALLERS_ID_RULE = '1 to 128 letters, digits, dots, dashes and underscores';
+
 /** `<queue>_<uuidv7>`: cannot be guessed, and sorts by time within its queue. @internal */
 export function newJobId(queue: string): string {
   return `${queue}_${uuidv7()}`;
+}
+
+/** @internal */
+export function callersJobId(queue: string, id: string): string {
+  return `${queue}_${id}`;
 }
 
 /** The queue of a well-formed id; undefined for anything else. @internal */

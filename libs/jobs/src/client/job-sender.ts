@@ -3,44 +3,68 @@ import { BackendUnavailableError } from '../backend/backend.errors.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import type { SqlTransaction } from '../backend/sql-transaction.js';
 import { withTimeout } from '../backend/with-timeout.js';
+import { created, FirstOfItsId, type Sent } from './first-of-its-id.js';
+import type { JobReader } from './job-reader.js';
 import type { PreparedJob } from './prepared-job.js';
 import type { Queues } from './queues.js';
 
-/** What the store made of a job: undefined when it took it. @internal */
-export type Refusal = Error | undefined;
+/** What the store made of one job of many: undefined when it took it. */
+type Refusal = Error | undefined;
+
+/** How often an id may be lost to somebody who removes its job at the same time. */
+const MOST_TRIES = 5;
+/** Jobs that are looked at together. */
+const LOOKS = 100;
 
 /** Brings prepared jobs, and whatever else a producer asks, to the store. @internal */
 export class JobSender {
+  private readonly first: FirstOfItsId;
+
   constructor(
     private readonly queues: Queues,
     private readonly backend: QueueBackend,
-    private readonly connectTimeout: number,
-  ) {}
+    reader: JobReader,
+    /** Milliseconds for which the tag index names a job, beside those of its delay. */
+    private readonly options: { readonly connectTimeout: number; readonly taggedFor: number },
+  ) {
+    this.first = new FirstOfItsId(queues, backend, reader);
+  }
 
-  async send(job: PreparedJob, transaction: SqlTransaction | undefined): Promise<void> {
-    const add = (queue: Queue): Promise<Job> => queue.add(job.name, job.data, job.opts);
-    if (transaction) await this.addIn(transaction, job.queue, add);
-    else await this.reach(() => add(this.queues.get(job.queue)));
+  async send(job: PreparedJob, transaction: SqlTransaction | undefined): Promise<Sent> {
+    const isInTransaction = transaction !== undefined;
+    const send = async (queue: Queue): Promise<Sent> => {
+      await queue.add(job.name, job.data, job.opts);
+      return job.data.n === undefined ? created(job) : this.settle(job, queue, isInTransaction);
+    };
+    if (job.data.t) await this.tag([job], transaction);
+    if (transaction) return this.within(transaction, job.queue, send);
+    return this.reach(() => send(this.queues.get(job.queue)));
   }
 
   /**
-   * One round trip for each queue, and what became of each job, in the order of `jobs`.
+   * One round trip for each queue, and what became of each job, in the order of `jobs`; for those with an id of the
+   * caller's some more.
    *
-   * @throws only in a transaction, what a statement of it failed with.
+   * @throws what kept the tags from being written, and nothing was sent; in a transaction, what a statement failed with.
    */
-  async sendMany(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<Refusal[]> {
-    const refusals = new Map<PreparedJob, Refusal>();
+  async sendMany(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<(Sent | Error)[]> {
+    await this.tag(jobs, transaction);
+    const outcomes = new Map<PreparedJob, Sent | Error>();
     const send = async (queue: string, together: PreparedJob[]): Promise<void> => {
       const answers = transaction
-        ? refusalsOf(together, await this.addIn(transaction, queue, (each) => each.addBulk(together)))
+        ? refusalsOf(together, await this.within(transaction, queue, (each) => each.addBulk(together)))
         : await this.sendTogether(queue, together);
-      for (const [n, job] of together.entries()) refusals.set(job, answers[n]);
+      const taken = together.filter((job, n) => {
+        if (answers[n]) outcomes.set(job, answers[n]);
+        return !answers[n];
+      });
+      await this.settleAll(taken, queue, transaction, outcomes);
     };
     const queues = byQueue(jobs);
     // The caller's client runs one statement at a time.
     if (transaction) for (const [queue, together] of queues) await send(queue, together);
     else await Promise.all(queues.map(([queue, together]) => send(queue, together)));
-    return jobs.map((job) => refusals.get(job));
+    return jobs.map((job) => outcomes.get(job)!);
   }
 
   /**
@@ -48,7 +72,10 @@ export class JobSender {
    * backend is there. Only what was sent and not answered in time may have been done all the same.
    */
   async reach<T>(work: () => Promise<T>): Promise<T> {
-    const { backend, connectTimeout } = this;
+    const {
+      backend,
+      options: { connectTimeout },
+    } = this;
     const reached = (async () => {
       await backend.whenReady(connectTimeout);
       return work();
@@ -60,10 +87,48 @@ export class JobSender {
     }
   }
 
+  /** Before the jobs are sent: what is in the index and was never stored does no harm, the reverse would. */
+  private async tag(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<void> {
+    const tagged = jobs.flatMap(({ id, data, start }) => {
+      return (data.t ?? []).map((tag) => ({ tag, jobId: id, ttl: start.delay + this.options.taggedFor }));
+    });
+    if (tagged.length === 0) return;
+    // Throws where there are no transactions.
+    if (transaction) this.backend.createQueueIn(transaction, jobs[0]!.queue);
+    await this.reach(() => this.backend.tags.add(tagged));
+  }
+
+  /** Adds the job again as long as one that is not kept any more stands in its way. */
+  private async settle(job: PreparedJob, queue: Queue, isInTransaction: boolean): Promise<Sent> {
+    for (let tries = 1; ; tries++) {
+      const sent = await this.first.look(job, queue, isInTransaction);
+      if (sent) return sent;
+      if (tries === MOST_TRIES) throw new Error(`nestjs-jobs: the job "${job.id}" is removed as often as it is added.`);
+      await queue.add(job.name, job.data, job.opts);
+    }
+  }
+
+  private async settleAll(
+    jobs: readonly PreparedJob[],
+    queueName: string,
+    transaction: SqlTransaction | undefined,
+    outcomes: Map<PreparedJob, Sent | Error>,
+  ): Promise<void> {
+    const settled = async (job: PreparedJob): Promise<void> => {
+      const settle = (queue: Queue): Promise<Sent> => this.settle(job, queue, transaction !== undefined);
+      if (transaction) outcomes.set(job, await this.within(transaction, queueName, settle));
+      else outcomes.set(job, await this.reach(() => settle(this.queues.get(queueName))).catch((error: Error) => error));
+    };
+    const named = jobs.filter(({ data }) => data.n !== undefined);
+    for (const job of jobs) if (job.data.n === undefined) outcomes.set(job, created(job));
+    if (transaction) for (const job of named) await settled(job);
+    else for (let n = 0; n < named.length; n += LOOKS) await Promise.all(named.slice(n, n + LOOKS).map(settled));
+  }
+
   /** Nothing ends the wait but the statement: one that was given up would still run in the caller's transaction. */
-  private async addIn<T>(transaction: SqlTransaction, queue: string, add: (queue: Queue) => Promise<T>): Promise<T> {
+  private async within<T>(transaction: SqlTransaction, queue: string, work: (queue: Queue) => Promise<T>): Promise<T> {
     try {
-      return await add(this.backend.createQueueIn(transaction, queue));
+      return await work(this.backend.createQueueIn(transaction, queue));
     } catch (error) {
       throw this.asUnavailable(error);
     }
@@ -107,7 +172,7 @@ export class JobSender {
   }
 
   private unavailable(cause: unknown): Error {
-    return new BackendUnavailableError(this.backend.location, this.connectTimeout, cause);
+    return new BackendUnavailableError(this.backend.location, this.options.connectTimeout, cause);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where a job stands. `scheduled`: its time has not come; `pending`: it may run; `blocked`: it waits for children;
- * `running`; `retrying`: it waits for its next attempt; the last three never change again.
+ * Where a job stands. `scheduled`: its time has not come, at first or again; `pending`: it may run; `blocked`: it waits
+ * for children; `running`; `retrying`: it waits for its next attempt; the last three never change again.
  *
  * @publicApi
  */
@@ -13,6 +13,8 @@ export interface JobErrorInfo {
   message: string;
   /** The error's own `code`, when it has one. */
   code?: string;
+  /** What the error's own `cause` was, when it has one; at most three of them, one in the other. */
+  cause?: JobErrorInfo;
 }
 
 /** One run of a job. @publicApi */
@@ -36,7 +38,7 @@ export interface JobStatus {
   task: string;
   queue: string;
   state: JobState;
-  /** Why it was cancelled, when a reason was given. */
+  /** Why it was cancelled or skipped, when a reason was given. */
   reason?: string;
   /** The last stage that the running or last attempt named, and what it said of it. */
   stage?: { name: string; meta?: unknown };
@@ -47,7 +49,7 @@ export interface JobStatus {
   maxAttempts: number;
   attempts: JobAttempt[];
   createdAt: string;
-  /** When it is or was due, for a delayed job and for one that waits for its next attempt. */
+  /** When it is or was due: for a delayed job, one that snoozed, and one that waits for its next attempt. */
   scheduledFor?: string;
   /** Start of the running or last attempt; absent while there is none. */
   startedAt?: string;
@@ -56,6 +58,9 @@ export interface JobStatus {
   error?: JobErrorInfo;
   /** Why a pending job is not run although it is its turn: no worker that saw it has its task. */
   waitingFor?: { kind: 'unknown-task' };
+  /** The job that it was enqueued from, directly or over others; absent when there is none. */
+  rootId?: string;
+  tags: string[];
   /** Whether `state` is final. */
   terminal: boolean;
 }

@@ -8,6 +8,7 @@ import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { cancelMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
+import { enqueueCall } from './enqueue-call.js';
 import { readEntries, type EnqueuedJobs, type EnqueueEntries } from './enqueue-entries.js';
 import { EnqueueManyError } from './enqueue-many.error.js';
 import {
@@ -20,15 +21,30 @@ import {
 import { JobHandle, type JobOperations } from './job-handle.js';
 import { queueOfJobId } from './job-id.js';
 import { JobReader } from './job-reader.js';
-import { JobSender, type Refusal } from './job-sender.js';
+import type { Sent } from './first-of-its-id.js';
+import { JobSender } from './job-sender.js';
 import type { JobStatus } from './job-status.js';
 import { JobPreparer, type PreparedJob } from './prepared-job.js';
 import { Queues } from './queues.js';
+import { Routing } from './routing.js';
 
 /** The payload, which only a task without one may leave out, and the options. */
 export type EnqueueArguments<Payload> = undefined extends Payload
   ? [payload?: Payload, options?: EnqueueOptions]
   : [payload: Payload, options?: EnqueueOptions];
+
+/** How long the tag index names a job that waited for its turn and for its attempts, beside its delay and retention. */
+const LONGEST_WAIT = 7 * 24 * 3_600_000;
+
+/**
+ * As BullMQ calls them: with a time, with a priority, and with none, which given-back jobs have. In the order in which a job
+ * goes through them, so that none slips past.
+ */
+const WAITING_STATES = ['delayed', 'prioritized', 'wait'] as const;
+/** Jobs that one call removes: Redis serves nobody else meanwhile. */
+const PURGE_BATCH = 1_000;
+/** Also of producers whose clock is ahead (ms). */
+const ANY_AGE = -365 * 24 * 3_600_000;
 
 /** Enqueues jobs and finds them again: the base of {@link JobsService}. @internal */
 @Injectable()
@@ -40,21 +56,22 @@ export class JobsClient implements JobOperations {
     private readonly queues: Queues,
     private readonly reader: JobReader,
     settings: TaskSettings,
+    routing: Routing,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
-    this.preparer = new JobPreparer(settings, options);
-    this.sender = new JobSender(queues, backend, options.connectTimeout);
+    this.preparer = new JobPreparer(settings, routing, options);
+    const taggedFor = Math.max(options.keepFor, options.keepFailedFor) + LONGEST_WAIT;
+    this.sender = new JobSender(queues, backend, reader, { connectTimeout: options.connectTimeout, taggedFor });
   }
 
   async enqueue<Payload, Result>(
     ref: TaskRef<Payload, Result>,
     ...[payload, options]: EnqueueArguments<Payload>
   ): Promise<JobHandle<Result>> {
-    const { transaction, ...call } = resolveEnqueueOptions(options, Date.now());
-    const job = this.preparer.prepare(ref, payload, call);
-    await this.sender.send(job, transaction);
-    return this.handleOf<Result>(job);
+    const { transaction, ...own } = resolveEnqueueOptions(options, Date.now());
+    const job = await this.preparer.prepare(enqueueCall({ ref, payload, options: own, given: options }, undefined));
+    return this.handleOf<Result>(job, await this.sender.send(job, transaction));
   }
 
   async enqueueMany<const Refs extends readonly TaskRef[]>(
@@ -63,12 +80,27 @@ export class JobsClient implements JobOperations {
   ): Promise<EnqueuedJobs<Refs>> {
     const transaction = resolveManyOptions(options);
     const now = Date.now();
-    const jobs = readEntries(entries).map(({ task, payload, options: own, place }) =>
-      this.preparer.prepare(task, payload, resolveEntryOptions(own, now, `${place}.options`), place),
-    );
-    const refusals = await this.sender.sendMany(jobs, transaction);
-    if (refusals.some(Boolean)) throw this.errorOf(jobs, refusals);
-    return jobs.map((job) => this.handleOf(job)) as EnqueuedJobs<Refs>;
+    const calls = readEntries(entries).map(({ task: ref, payload, options: given, place }) => {
+      const own = resolveEntryOptions(given, now, `${place}.options`);
+      return enqueueCall({ ref, payload, options: own, given }, place);
+    });
+    const jobs = await Promise.all(calls.map((call) => this.preparer.prepare(call)));
+    const outcomes = await this.sender.sendMany(jobs, transaction);
+    if (outcomes.some((outcome) => outcome instanceof Error)) throw this.errorOf(jobs, outcomes);
+    return jobs.map((job, n) => this.handleOf(job, outcomes[n] as Sent)) as EnqueuedJobs<Refs>;
+  }
+
+  /** Answers how many jobs were removed. */
+  async purge(queueName: string): Promise<number> {
+    const queue = this.queues.get(queueName);
+    let purged = 0;
+    for (const state of WAITING_STATES) {
+      for (let removed = PURGE_BATCH; removed === PURGE_BATCH; purged += removed) {
+        const batch = await this.sender.reach(() => queue.clean(ANY_AGE, PURGE_BATCH, state));
+        removed = batch.length;
+      }
+    }
+    return purged;
   }
 
   job(id: string): JobHandle {
@@ -94,14 +126,17 @@ export class JobsClient implements JobOperations {
   }
 
   /** A backend that was away for every job is what it is for one. */
-  private errorOf(jobs: readonly PreparedJob[], refusals: readonly Refusal[]): Error {
-    if (refusals.every((refusal) => refusal instanceof BackendUnavailableError)) return refusals[0]!;
-    const enqueued = jobs.filter((_, index) => !refusals[index]).map((job) => this.handleOf(job));
-    const failed = refusals.flatMap((error, index) => (error ? [{ index, error }] : []));
+  private errorOf(jobs: readonly PreparedJob[], outcomes: readonly (Sent | Error)[]): Error {
+    if (outcomes.every((outcome) => outcome instanceof BackendUnavailableError)) return outcomes[0] as Error;
+    const failed = outcomes.flatMap((error, index) => (error instanceof Error ? [{ index, error }] : []));
+    const enqueued = jobs.flatMap((job, index) => {
+      const outcome = outcomes[index]!;
+      return outcome instanceof Error ? [] : [this.handleOf(job, outcome)];
+    });
     return new EnqueueManyError(enqueued, failed);
   }
 
-  private handleOf<Result = unknown>(job: PreparedJob): JobHandle<Result> {
-    return new JobHandle<Result>(job.id, this, job.start);
+  private handleOf<Result = unknown>({ id }: PreparedJob, { start, created }: Sent): JobHandle<Result> {
+    return new JobHandle<Result>(id, this, start, created);
   }
 }

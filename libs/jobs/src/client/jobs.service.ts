@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
+import { BackgroundWork } from './background-work.js';
 import type { EnqueuedJobs, EnqueueEntries } from './enqueue-entries.js';
 import type { EnqueueTransaction } from './enqueue-options.js';
 import type { JobHandle } from './job-handle.js';
@@ -45,6 +46,7 @@ export class JobsService {
     private readonly client: JobsClient,
     private readonly queues: Queues,
     private readonly settings: TaskSettings,
+    private readonly work: BackgroundWork,
   ) {}
 
   /**
@@ -52,8 +54,9 @@ export class JobsService {
    * this process. With the option `transaction` that holds from the COMMIT on; before it nothing exists or runs.
    *
    * @throws {@link PayloadNotSerializableError} and {@link PayloadTooLargeError} for what cannot be stored;
-   * {@link InvalidEnqueueOptionsError}; {@link InvalidJobsOptionsError} for a queue that is not declared;
-   * {@link BackendUnavailableError} within `connectTimeout`; {@link TransactionNotSupportedError}.
+   * {@link PayloadInvalidError} for what the task's schema refuses; {@link InvalidEnqueueOptionsError};
+   * {@link InvalidJobsOptionsError} for a queue that is not declared; {@link InvalidRouteError} when the module's router
+   * answers with what is no place; {@link BackendUnavailableError} within `connectTimeout`; {@link TransactionNotSupportedError}.
    */
   enqueue<Payload, Result>(
     ref: TaskRef<Payload, Result>,
@@ -118,6 +121,63 @@ export class JobsService {
   async statuses(ids: readonly string[]): Promise<Record<string, JobStatus | null>> {
     const entries = ids.map(async (id) => [id, (await this.client.status(id)) ?? null] as const);
     return Object.fromEntries(await Promise.all(entries));
+  }
+
+  /**
+   * Removes all jobs of a queue that wait: the `pending` ones (also those that were given back, that wait for a worker with
+   * their task, or that were cancelled and no worker has seen yet), the `scheduled` and the `retrying` ones. Running and
+   * ended jobs stay, and so do jobs that are `blocked` by children. Nothing is left of what is removed: no status, no
+   * failure; `handle.result()` rejects with {@link JobNotFoundError}. Jobs that are enqueued at the same time may go too.
+   *
+   * @returns how many jobs were removed.
+   * @throws {@link InvalidJobsOptionsError} when the queue is not declared; {@link BackendUnavailableError} within
+   * `connectTimeout`, with some of the jobs removed perhaps.
+   * @example
+   * ```ts
+   * import { JobsService } from 'nestjs-jobs';
+   *
+   * export async function startOver(jobs: JobsService): Promise<void> {
+   *   const removed = await jobs.purge('imports');
+   *   console.log(`${removed} imports will not run.`);
+   * }
+   * ```
+   */
+  async purge(queue: string): Promise<number> {
+    this.settings.assertDeclared(queue, 'queue');
+    return this.client.purge(queue);
+  }
+
+  /**
+   * Does quick work in this process, after what the caller is doing, and returns at once. It is **not durable**: nothing is
+   * stored, it is lost when the process dies, it is not tried again, and what it throws is only logged. A shutdown waits for
+   * it, at most `shutdown.grace`. For whatever must happen, enqueue a job.
+   *
+   * The idea is the `BackgroundTasks` of FastAPI.
+   *
+   * @param work - gets a signal that is aborted when the shutdown waits no longer. It belongs to no job, also when a task
+   * starts it: `JobContext.current()` is undefined in it.
+   * @throws {@link BackgroundWorkRefusedError} once the shutdown has waited for such work.
+   * @example
+   * ```ts
+   * import { Controller, Get } from '@nestjs/common';
+   * import { JobsService } from 'nestjs-jobs';
+   *
+   * @Controller('articles')
+   * export class Articles {
+   *   private readonly views = new Map<string, number>();
+   *
+   *   constructor(private readonly jobs: JobsService) {}
+   *
+   *   @Get()
+   *   read(): string {
+   *     this.jobs.background(() => this.views.set('today', (this.views.get('today') ?? 0) + 1));
+   *     return 'An article.';
+   *   }
+   * }
+   * ```
+   */
+  background(work: (signal: AbortSignal) => unknown): void {
+    this.work.start(work);
   }
 
   /**

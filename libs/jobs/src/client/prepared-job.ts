@@ -1,20 +1,25 @@
 import type { JobsOptions as EngineOptions } from 'bullmq';
+import { v4 as uuidv4 } from 'uuid';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
-import type { TaskRef } from '../task/task-ref.js';
+import { checkPayload } from '../task/schema-check.js';
+import type { ResolvedTaskOptions } from '../task/task-definition.js';
 import type { TaskSettings } from '../task/task.settings.js';
 import { PayloadNotSerializableError, PayloadTooLargeError } from './client.errors.js';
-import type { ResolvedEntryOptions } from './enqueue-options.js';
+import type { EnqueueCall } from './enqueue-call.js';
 import { toEnginePriority, type JobEnvelope } from './envelope.js';
 import type { ExpectedStart } from './job-handle.js';
-import { newJobId } from './job-id.js';
+import { callersJobId, newJobId } from './job-id.js';
 import { findNotJson } from './json-check.js';
+import { jsonSizeOver } from './json-size.js';
+import type { Routing } from './routing.js';
 
 /** A job that only has to be sent. @internal */
 export interface PreparedJob {
   readonly id: string;
   readonly queue: string;
   readonly name: string;
+  /** With an id of the caller's, `data.n` tells this job from one of that id that was there before. */
   readonly data: JobEnvelope;
   readonly opts: EngineOptions;
   readonly start: ExpectedStart;
@@ -24,37 +29,47 @@ export interface PreparedJob {
 export class JobPreparer {
   constructor(
     private readonly settings: TaskSettings,
+    private readonly routing: Routing,
     private readonly options: ResolvedJobsOptions,
   ) {}
 
-  /** `entry` is the place in a list that complaints name, as in `entries[3]`. */
-  prepare(ref: TaskRef, payload: unknown, call: ResolvedEntryOptions, entry?: string): PreparedJob {
-    const task = this.settings.resolve(ref.options, entry ? `${ref.name} (${entry})` : ref.name);
-    const queue = call.queue ?? task.queue;
-    this.settings.assertDeclared(queue, entry ? `${entry}.options.queue` : 'queue');
-    const data = this.seal(ref.name, payload, entry);
-    const id = newJobId(queue);
-    const start: ExpectedStart = { state: call.delay > 0 ? 'scheduled' : 'pending', delay: call.delay };
-    return { id, queue, name: ref.name, data, opts: this.engineOptions(id, task.retry.attempts, call), start };
+  async prepare(call: EnqueueCall): Promise<PreparedJob> {
+    const { ref, payload, options, entry } = call;
+    const place = entry ? `${ref.name} (${entry})` : ref.name;
+    if (options.queue !== undefined) {
+      this.settings.assertDeclared(options.queue, entry ? `${entry}.options.queue` : 'queue');
+    }
+    this.assertPayload(ref.name, payload, entry);
+    if (ref.options.schema) await checkPayload(ref.name, ref.options.schema, payload, entry);
+    const routed = await this.routing.place(call, place);
+    const task = this.settings.resolveCall(ref.options, place, options, routed);
+    const id = options.id === undefined ? newJobId(task.queue) : callersJobId(task.queue, options.id);
+    return {
+      id,
+      queue: task.queue,
+      name: ref.name,
+      data: envelopeOf(call, task),
+      opts: this.engineOptions(id, task, options.delay),
+      start: { state: options.delay > 0 ? 'scheduled' : 'pending', delay: options.delay },
+    };
   }
 
-  private seal(task: string, payload: unknown, entry: string | undefined): JobEnvelope {
-    if (payload === undefined) return {};
+  private assertPayload(task: string, payload: unknown, entry: string | undefined): void {
+    if (payload === undefined) return;
     const notJson = findNotJson(payload);
     if (notJson) {
       const path = entry ? `${entry}.payload${notJson.path.slice(1)}` : notJson.path;
       throw new PayloadNotSerializableError(task, { ...notJson, path });
     }
     const { maxPayloadSize } = this.options;
-    const size = Buffer.byteLength(JSON.stringify(payload));
-    if (size > maxPayloadSize) throw new PayloadTooLargeError(task, size, maxPayloadSize, entry);
-    return { p: payload };
+    const size = jsonSizeOver(payload, maxPayloadSize);
+    if (size !== undefined) throw new PayloadTooLargeError(task, size, maxPayloadSize, entry);
   }
 
-  private engineOptions(id: string, attempts: number, { delay, priority }: ResolvedEntryOptions): EngineOptions {
+  private engineOptions(id: string, { retry, priority }: ResolvedTaskOptions, delay: number): EngineOptions {
     return {
       jobId: id,
-      attempts,
+      attempts: retry.attempts,
       backoff: { type: DECIDED_BACKOFF },
       priority: toEnginePriority(priority),
       ...(delay > 0 && { delay }),
@@ -62,4 +77,17 @@ export class JobPreparer {
       removeOnFail: { age: Math.ceil(this.options.keepFailedFor / 1_000) },
     };
   }
+}
+
+function envelopeOf(call: EnqueueCall, { expiresIn, keepResult }: ResolvedTaskOptions): JobEnvelope {
+  const { payload, options, headers, rootId } = call;
+  return {
+    ...(payload !== undefined && { p: payload }),
+    ...(headers && { h: headers }),
+    ...(options.tags && { t: options.tags }),
+    ...(rootId !== undefined && { r: rootId }),
+    ...(expiresIn !== undefined && { x: Date.now() + options.delay + expiresIn }),
+    ...(!keepResult && { k: 0 as const }),
+    ...(options.id !== undefined && { n: uuidv4() }),
+  };
 }

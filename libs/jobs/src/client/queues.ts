@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { Queue, QueueEvents } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
@@ -12,6 +13,11 @@ export class Queues {
   private readonly events = new Map<string, QueueEvents>();
 
   constructor(@Inject(QUEUE_BACKEND) private readonly backend: QueueBackend) {}
+
+  /** BullMQ's objects hold connections, and these hold passwords. */
+  [inspect.custom](): string {
+    return `Queues(${[...this.queues.keys()].join(', ')})`;
+  }
 
   get(name: string): Queue {
     let queue = this.queues.get(name);

@@ -1,38 +1,50 @@
 import type { JobState as EngineState } from 'bullmq';
 import { NEVER_RAN, readAttempts } from '../retry/attempt-record.js';
 import { readCancelMark } from './cancel-mark.js';
-import { attemptNumber, progressOf, type StoredJob } from './envelope.js';
+import {
+  attemptNumber,
+  maxAttempts,
+  progressOf,
+  saidOfAttempt,
+  type ProgressRecord,
+  type StoredJob,
+} from './envelope.js';
 import type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './job-status.js';
+import { unpackResult } from './stored-result.js';
 
 /** What BullMQ knows of a job, as a {@link JobStatus}. @internal */
 export function readStatus(job: StoredJob, engineState: EngineState): JobStatus {
   const records = readAttempts(job.stacktrace);
   const failures = records.filter(({ attempt }) => attempt !== NEVER_RAN);
   const cancelled = readCancellation(job, engineState);
-  const state = cancelled ? 'cancelled' : stateOf(job, engineState, failures);
+  const ahead = engineState === 'completed' || engineState === 'failed' ? undefined : saidOfAttempt(job);
+  const state = cancelled ? 'cancelled' : stateOf(job, engineState, failures, ahead);
   const attempts = attemptsOf(job, state, failures);
-  const maxAttempts = job.opts.attempts ?? 1;
   const attempt =
-    state === 'running' ? attemptNumber(job) : Math.min(attempts.length + job.stalledCounter, maxAttempts);
-  const said = progressOf(job);
+    state === 'running' ? attemptNumber(job) : Math.min(attempts.length + job.stalledCounter, maxAttempts(job));
+  const said = ahead ?? saidOf(attempt, job);
+  const { result, reason } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
   return {
     id: job.id!,
     task: job.name,
     queue: job.queueName,
     state,
     ...cancelled,
-    ...(said?.attempt === attempt && said.stage && { stage: said.stage }),
-    ...(said?.attempt === attempt && said.progress !== undefined && { progress: said.progress }),
+    ...(reason !== undefined && { reason }),
+    ...(said?.stage && { stage: said.stage }),
+    ...(said?.progress !== undefined && { progress: said.progress }),
     attempt,
-    maxAttempts,
+    maxAttempts: maxAttempts(job),
     attempts,
     createdAt: iso(job.timestamp),
-    ...when('scheduledFor', dueTime(job, state, failures)),
+    ...when('scheduledFor', dueTime(job, state, failures, said)),
     ...(attempts.length > 0 && { startedAt: attempts.at(-1)!.startedAt }),
     ...when('finishedAt', job.finishedOn),
-    ...(state === 'succeeded' && { result: job.returnvalue ?? null }),
+    ...(state === 'succeeded' && { result }),
     ...(state === 'failed' && { error: failureOf(job, records) }),
-    ...(isParked(job, engineState) && { waitingFor: { kind: 'unknown-task' as const } }),
+    ...(state === 'pending' && ahead?.unknownSince !== undefined && { waitingFor: { kind: 'unknown-task' as const } }),
+    ...(job.data.r !== undefined && { rootId: job.data.r }),
+    tags: [...(job.data.t ?? [])],
     terminal: isTerminal(state),
   };
 }
@@ -41,7 +53,12 @@ function isTerminal(state: JobState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
 }
 
-function stateOf(job: StoredJob, engineState: EngineState, failures: readonly JobAttempt[]): JobState {
+function stateOf(
+  job: StoredJob,
+  engineState: EngineState,
+  failures: readonly JobAttempt[],
+  ahead: ProgressRecord | undefined,
+): JobState {
   switch (engineState) {
     case 'completed':
       return 'succeeded';
@@ -50,7 +67,9 @@ function stateOf(job: StoredJob, engineState: EngineState, failures: readonly Jo
     case 'active':
       return 'running';
     case 'delayed':
-      if (isParked(job, engineState)) return 'pending';
+      // Due, and given back because no worker that saw it has its task.
+      if (ahead?.unknownSince !== undefined) return 'pending';
+      if (ahead?.snoozedUntil !== undefined) return 'scheduled';
       return failures.length + job.stalledCounter > 0 ? 'retrying' : 'scheduled';
     case 'waiting-children':
       return 'blocked';
@@ -77,22 +96,28 @@ function attemptsOf(job: StoredJob, state: JobState, failures: readonly JobAttem
   return [...failures, { attempt, startedAt: iso(job.processedOn), endedAt }];
 }
 
-function dueTime(job: StoredJob, state: JobState, failures: readonly JobAttempt[]): number | undefined {
+function dueTime(
+  job: StoredJob,
+  state: JobState,
+  failures: readonly JobAttempt[],
+  said: ProgressRecord | undefined,
+): number | undefined {
   if (state === 'retrying') {
     const last = failures.at(-1)?.endedAt;
     return last ? Date.parse(last) + job.delay : undefined;
   }
+  if (said?.snoozedUntil !== undefined) return said.snoozedUntil;
   const delay = job.opts.delay ?? 0;
   return delay > 0 ? job.timestamp + delay : undefined;
 }
 
-function failureOf(job: StoredJob, failures: readonly JobAttempt[]): JobErrorInfo {
-  return failures.at(-1)?.error ?? { name: 'Error', message: job.failedReason };
+function saidOf(attempt: number, job: StoredJob): ProgressRecord | undefined {
+  const said = progressOf(job);
+  return said?.attempt === attempt ? said : undefined;
 }
 
-/** Due, and given back because no worker that saw it has its task. */
-function isParked(job: StoredJob, engineState: EngineState): boolean {
-  return engineState === 'delayed' && progressOf(job)?.unknownSince !== undefined;
+function failureOf(job: StoredJob, failures: readonly JobAttempt[]): JobErrorInfo {
+  return failures.at(-1)?.error ?? { name: 'Error', message: job.failedReason };
 }
 
 function when(key: 'scheduledFor' | 'finishedAt', time: number | undefined): Partial<JobStatus> {

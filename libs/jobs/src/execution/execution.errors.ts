@@ -42,6 +42,24 @@ export class ResultNotSerializableError extends NonRetryableError {
   }
 }
 
+/** A result is larger than `results.inlineLimit`. Not tried again. @publicApi */
+export class ResultTooLargeError extends NonRetryableError {
+  override readonly name = 'ResultTooLargeError';
+
+  constructor(
+    task: string,
+    /** Bytes of JSON. */
+    readonly size: number,
+    /** Bytes of JSON. */
+    readonly limit: number,
+  ) {
+    super(
+      `nestjs-jobs: the result of task "${task}" is ${size} bytes of JSON; results.inlineLimit allows ${limit}. ` +
+        'Store the data elsewhere and return a reference to it, or enqueue with keepResult: false when nobody reads it.',
+    );
+  }
+}
+
 /** No worker of the queue knew the job's task for as long as `unknownTaskGrace`. @publicApi */
 export class UnknownTaskError extends NonRetryableError {
   override readonly name = 'UnknownTaskError';
@@ -60,5 +78,58 @@ export class JobStalledError extends NonRetryableError {
 
   constructor(times: number) {
     super(`stalled: ${times} processes that ran this job died or froze, as many as it may have attempts left.`);
+  }
+}
+
+/**
+ * A task waited for the result of another job. It would hold its slot meanwhile, and when all slots wait for jobs that
+ * need a slot, nothing runs any more. Not tried again.
+ *
+ * @publicApi
+ */
+export class BlockingResultError extends NonRetryableError {
+  override readonly name = 'BlockingResultError';
+
+  constructor(
+    /** The job that the call was made in. */
+    readonly jobId: string,
+    /** The job whose result was asked for. */
+    readonly awaitedJobId: string,
+  ) {
+    super(
+      `nestjs-jobs: job "${jobId}" must not wait for the result of job "${awaitedJobId}": a task that waits holds a slot ` +
+        'that the other job may need. Look at (await handle.status()).state and throw new Snooze(...) until it has ended, ' +
+        'or let the other job enqueue what comes next.',
+    );
+  }
+}
+
+/** Something was said of an attempt that has ended; it was not stored, since the job may run again. @publicApi */
+export class AttemptEndedError extends Error {
+  override readonly name = 'AttemptEndedError';
+
+  constructor(
+    readonly jobId: string,
+    readonly attempt: number,
+    method: string,
+  ) {
+    super(
+      `nestjs-jobs: ${method}() was called after attempt ${attempt} of job "${jobId}" had ended. ` +
+        'Await whatever a task starts before it returns.',
+    );
+  }
+}
+
+/**
+ * Why `job.signal` was aborted: the process shuts down, and the job has not ended within `shutdown.grace`. Another
+ * process runs it again, and no attempt is spent.
+ *
+ * @publicApi
+ */
+export class JobsShutdownError extends IntrinsicException {
+  override readonly name = 'JobsShutdownError';
+
+  constructor(jobId: string) {
+    super(`nestjs-jobs: this process shuts down before job "${jobId}" has ended; another one runs it again.`);
   }
 }

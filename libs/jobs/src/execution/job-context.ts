@@ -1,29 +1,46 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { attemptNumber, type ProgressRecord, type StoredJob } from '../client/envelope.js';
-import { findNotJson } from '../client/json-check.js';
+import type { TaskRef } from '../task/task-ref.js';
+import { currentJob, runAsJob, type CurrentJob } from '../client/current-job.js';
+import { attemptNumber, maxAttempts, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import { invalidArgument, requireJson, requireText } from '../client/invalid-argument.error.js';
+import type { JobHandle } from '../client/job-handle.js';
+import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
+import { isControlException, type ControlException } from './control-exceptions.js';
+import { AttemptEndedError } from './execution.errors.js';
+
+const LONGEST_STAGE = 200;
 
 /**
  * What a task knows of the job it runs for, and what it can say about it: the second parameter of every task method.
  *
  * @publicApi
  */
-export class JobContext {
-  private static readonly storage = new AsyncLocalStorage<JobContext>();
+export class JobContext implements CurrentJob {
   private readonly said: ProgressRecord;
+  private writing: Promise<void> | undefined;
+  private aborting: AbortController | undefined;
+  private reason: Error | undefined;
+  private recorded: ControlException | undefined;
+  private over = false;
 
   /** @internal */
-  constructor(private readonly stored: StoredJob) {
+  constructor(
+    private readonly stored: StoredJob,
+    private readonly client: Pick<JobsClient, 'enqueue'>,
+  ) {
     this.said = { attempt: attemptNumber(stored) };
+    const snoozedUntil = saidOfAttempt(stored)?.snoozedUntil;
+    if (snoozedUntil !== undefined) this.said.snoozedUntil = snoozedUntil;
   }
 
   /** The context of the task that the calling code runs in, at any depth; undefined outside of tasks. */
   static current(): JobContext | undefined {
-    return JobContext.storage.getStore();
+    const current = currentJob();
+    return current instanceof JobContext ? current : undefined;
   }
 
   /** @internal */
   static run<T>(context: JobContext, work: () => T): T {
-    return JobContext.storage.run(context, work);
+    return runAsJob(context, work);
   }
 
   /** The job's id, as `enqueue` gave it. */
@@ -40,49 +57,183 @@ export class JobContext {
     return this.stored.queueName;
   }
 
-  /** Which run of the job this is, from 1. A run whose process died counts. */
+  /** Which run of the job this is, from 1. A run whose process died counts, one that ended with {@link Snooze} does not. */
   get attempt(): number {
     return this.said.attempt;
   }
 
   /** How many runs the job may have in all. */
   get maxAttempts(): number {
-    return this.stored.opts.attempts ?? 1;
+    return maxAttempts(this.stored);
   }
 
-  /** When a delayed job was due. */
+  /** The job that this one was enqueued from, directly or over others; its own id when there is none. */
+  get rootId(): string {
+    return this.stored.data.r ?? this.id;
+  }
+
+  /** The node of the flow that this job is a part of; undefined for every other job. */
+  get parentId(): string | undefined {
+    return this.stored.parent?.id;
+  }
+
+  /** What the enqueuer gave along; jobs that this one enqueues inherit it. */
+  get headers(): Readonly<Record<string, string>> {
+    return this.stored.data.h ?? {};
+  }
+
+  get tags(): readonly string[] {
+    return this.stored.data.t ?? [];
+  }
+
+  /** When this run was due, for a delayed job and after a {@link Snooze}; undefined for one that may run at once. */
   get scheduledFor(): Date | undefined {
+    if (this.said.snoozedUntil !== undefined) return new Date(this.said.snoozedUntil);
     const delay = this.stored.opts.delay ?? 0;
     return delay > 0 ? new Date(this.stored.timestamp + delay) : undefined;
+  }
+
+  /**
+   * Aborted when the work should stop, with a typed error as its `reason`: {@link JobsShutdownError} when the process
+   * shuts down and cannot wait any longer. Hand it to whatever takes one, as `fetch` does, and call
+   * `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
+   */
+  get signal(): AbortSignal {
+    if (!this.aborting) {
+      this.aborting = new AbortController();
+      if (this.reason) this.aborting.abort(this.reason);
+    }
+    return this.aborting.signal;
+  }
+
+  /**
+   * Enqueues another job, as `JobsService.enqueue` does with what it takes and throws. Headers and `rootId` of this job
+   * are inherited; so they are with `JobsService` anywhere below a task, which this saves from being injected.
+   *
+   * @throws {@link AttemptEndedError}
+   * @example
+   * ```ts
+   * import { Injectable } from '@nestjs/common';
+   * import { type JobContext, Task, task } from 'nestjs-jobs';
+   *
+   * @Injectable()
+   * export class Imports {
+   *   @Task()
+   *   async load(payload: { file: string }, job: JobContext): Promise<void> {
+   *     await job.enqueue(task(Imports, 'index'), { file: payload.file }, { delay: '1m' });
+   *   }
+   *
+   *   @Task()
+   *   async index(payload: { file: string }): Promise<void> {
+   *     console.log(payload.file);
+   *   }
+   * }
+   * ```
+   */
+  async enqueue<Payload, Result>(
+    ref: TaskRef<Payload, Result>,
+    ...args: EnqueueArguments<Payload>
+  ): Promise<JobHandle<Result>> {
+    this.assertRunning('enqueue');
+    // The call may come from an event whose listeners run outside of the task.
+    return runAsJob(this, () => this.client.enqueue(ref, ...args));
   }
 
   /**
    * Names the stage that the work is in, for whoever polls the status; `meta` (JSON) is shown with it.
    *
    * The idea is Celery's `update_state`.
+   *
+   * @param name - at most 200 characters.
+   * @throws {@link InvalidArgumentError}; {@link AttemptEndedError}.
    */
-  async stage(name: string, meta?: unknown): Promise<void> {
-    this.said.stage = meta === undefined ? { name } : { name, meta: requireJson('stage', meta) };
-    await this.stored.updateProgress({ ...this.said });
+  stage(name: string, meta?: unknown): Promise<void> {
+    return this.tell('stage', async () => {
+      requireText('the name of a stage', name, LONGEST_STAGE);
+      this.said.stage = meta === undefined ? { name } : { name, meta: requireJson('the meta of stage()', meta) };
+      await this.write();
+    });
   }
 
-  /** Says how far the work is: a percentage from 0 to 100, or an object of your own (JSON). */
-  async progress(value: number | object): Promise<void> {
-    if (typeof value === 'number' && !(value >= 0 && value <= 100)) {
-      throw new TypeError(`nestjs-jobs: progress must be from 0 to 100 or an object, but is ${value}.`);
-    }
-    this.said.progress = requireJson('progress', value);
-    await this.stored.updateProgress({ ...this.said });
+  /**
+   * Says how far the work is: a percentage from 0 to 100, or an object of your own (JSON).
+   *
+   * @throws {@link InvalidArgumentError}; {@link AttemptEndedError}.
+   */
+  progress(value: number | object): Promise<void> {
+    return this.tell('progress', async () => {
+      const isAllowed = typeof value === 'number' ? value >= 0 && value <= 100 : isObject(value);
+      if (!isAllowed) throw invalidArgument('progress', 'a number from 0 to 100 or an object', value);
+      this.said.progress = requireJson('progress', value);
+      await this.write();
+    });
   }
 
-  /** Adds a line to the job's log. */
-  async log(line: string): Promise<void> {
-    await this.stored.log(line);
+  /**
+   * Adds a line to the job's log.
+   *
+   * @throws {@link AttemptEndedError}
+   */
+  log(line: string): Promise<void> {
+    return this.tell('log', async () => {
+      await this.stored.log(String(line).replaceAll('\u0000', '\ufffd').toWellFormed());
+    });
+  }
+
+  /** Whether the attempt has ended, so that nothing which still runs of it matters. @internal */
+  get ended(): boolean {
+    return this.over;
+  }
+
+  /** @internal */
+  end(): void {
+    this.over = true;
+  }
+
+  /** Aborts the signal; the first reason stays. @internal */
+  abort(reason: Error): void {
+    this.reason ??= reason;
+    this.aborting?.abort(this.reason);
+  }
+
+  /** Keeps the first exception that says how the job goes on: nobody further out can take it back. @internal */
+  record(thrown: unknown): void {
+    if (!this.recorded && isControlException(thrown)) this.recorded = thrown;
+  }
+
+  /** @internal */
+  get control(): ControlException | undefined {
+    return this.recorded;
+  }
+
+  /** Resolves when what was said before is stored, or could not be. @internal */
+  async written(): Promise<void> {
+    await this.writing?.catch(() => {});
+  }
+
+  /** One write after the other: sent together, they may reach the store in any order. */
+  private write(): Promise<void> {
+    const record = { ...this.said };
+    const write = (): Promise<void> => this.stored.updateProgress(record);
+    this.writing = this.writing ? this.written().then(write) : write();
+    return this.writing;
+  }
+
+  private tell(method: string, work: () => Promise<void>): Promise<void> {
+    const told = (async () => {
+      this.assertRunning(method);
+      await work();
+    })();
+    // Often nobody awaits it; a rejection that nobody handles would end the process, and all that it runs.
+    told.catch(() => {});
+    return told;
+  }
+
+  private assertRunning(method: string): void {
+    if (this.over) throw new AttemptEndedError(this.id, this.attempt, method);
   }
 }
 
-function requireJson(method: string, value: unknown): unknown {
-  const notJson = findNotJson(value);
-  if (!notJson) return value;
-  throw new TypeError(`nestjs-jobs: ${method}() takes JSON only, but ${notJson.path} is ${notJson.found}.`);
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }

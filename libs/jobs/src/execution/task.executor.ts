@@ -1,19 +1,31 @@
-import { HttpException, Inject, Injectable } from '@nestjs/common';
-import { attemptNumber, progressOf, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import { Inject, Injectable } from '@nestjs/common';
+import {
+  attemptNumber,
+  hasBegun,
+  maxAttempts,
+  saidOfAttempt,
+  type ProgressRecord,
+  type StoredJob,
+} from '../client/envelope.js';
+import { JobsClient } from '../client/jobs-client.js';
 import { findNotJson } from '../client/json-check.js';
+import { jsonSizeOver } from '../client/json-size.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { retryDelay } from '../retry/retry-policy.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import type { AttemptOutcome } from './attempt-outcome.js';
+import { RetryLater, Skip, Snooze } from './control-exceptions.js';
 import {
   JobStalledError,
-  NonRetryableError,
   ResultNotSerializableError,
+  ResultTooLargeError,
   UnknownTaskError,
 } from './execution.errors.js';
+import { isFinal } from './final-errors.js';
 import { JobContext } from './job-context.js';
+import { RunningJobs } from './running-jobs.js';
 import { TaskContextCreator, type TaskHandler } from './task-context.creator.js';
 
 /** How often a job of an unknown task is looked at again. */
@@ -27,47 +39,88 @@ export class TaskExecutor {
   constructor(
     private readonly registry: TaskRegistry,
     private readonly contexts: TaskContextCreator,
+    private readonly running: RunningJobs,
+    private readonly client: JobsClient,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
   async execute(job: StoredJob): Promise<AttemptOutcome> {
+    const { x: expiresAt } = job.data;
+    if (expiresAt !== undefined && expiresAt < Date.now() && !hasBegun(job)) {
+      return { kind: 'cancelled', reason: 'expired' };
+    }
     const task = this.registry.find(job.name);
     if (!task) return this.waitForCode(job);
-    if (attemptNumber(job) > (job.opts.attempts ?? 1)) {
+    if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
+    if (saidOfAttempt(job)?.unknownSince !== undefined) await this.rememberBegin(job);
+    return this.attempt(task, job);
+  }
+
+  private async attempt(task: TaskDefinition, job: StoredJob): Promise<AttemptOutcome> {
+    const context = new JobContext(job, this.client);
+    this.running.add(context);
     try {
-      return { kind: 'succeeded', result: await this.run(task, job) };
+      const result = await JobContext.run(context, () => this.handlerOf(task)(job.data.p, context));
+      if (context.control) return await this.afterThrow(task, job, context, context.control);
+      return { kind: 'succeeded', result: this.checked(task, job, result) };
     } catch (error) {
-      return this.afterFailure(task, job, error);
+      return await this.afterThrow(task, job, context, context.control ?? error);
+    } finally {
+      context.end();
+      this.running.delete(context);
     }
   }
 
-  private async run(task: TaskDefinition, job: StoredJob): Promise<unknown> {
-    const context = new JobContext(job);
-    const result = await JobContext.run(context, () => this.handlerOf(task)(job.data.p, context));
+  private checked(task: TaskDefinition, job: StoredJob, result: unknown): unknown {
+    if (job.data.k === 0 || result === undefined) return null;
     const notJson = findNotJson(result);
     if (notJson) throw new ResultNotSerializableError(task.name, notJson);
+    const { maxResultSize } = this.options;
+    const size = jsonSizeOver(result, maxResultSize);
+    if (size !== undefined) throw new ResultTooLargeError(task.name, size, maxResultSize);
     return result;
   }
 
-  private afterFailure(task: TaskDefinition, job: StoredJob, error: unknown): AttemptOutcome {
-    const attempt = attemptNumber(job);
-    if (isFinal(error) || attempt >= (job.opts.attempts ?? 1)) return { kind: 'failed', error, ran: true };
-    return { kind: 'retrying', error, delay: retryDelay(task.retry, attempt) };
+  private async afterThrow(
+    task: TaskDefinition,
+    job: StoredJob,
+    context: JobContext,
+    error: unknown,
+  ): Promise<AttemptOutcome> {
+    if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
+    if (error instanceof Snooze) {
+      await context.written();
+      return { kind: 'snoozed', until: Date.now() + error.delay };
+    }
+    if (isFinal(error)) return { kind: 'failed', error, ran: true };
+    const asked = error instanceof RetryLater ? error.delay : undefined;
+    const { attempt, maxAttempts } = context;
+    if (attempt >= maxAttempts) return { kind: 'failed', error, ran: true };
+    return { kind: 'retrying', error, delay: asked ?? retryDelay(task.retryIn(job.queueName), attempt) };
   }
 
   /** A rolling deploy may be about to bring the code. The grace runs from when the job was first found without it. */
   private async waitForCode(job: StoredJob): Promise<AttemptOutcome> {
     const { unknownTaskGrace } = this.options;
     const now = Date.now();
-    const since = progressOf(job)?.unknownSince ?? now;
+    const said = saidOfAttempt(job);
+    const since = said?.unknownSince ?? now;
     if (now - since >= unknownTaskGrace) {
       return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName), ran: false };
     }
-    if (since === now)
-      await job.updateProgress({ attempt: attemptNumber(job), unknownSince: since } satisfies ProgressRecord);
+    if (since === now) {
+      const begun = hasBegun(job) ? { begun: true as const } : {};
+      const record: ProgressRecord = { ...said, attempt: attemptNumber(job), unknownSince: since, ...begun };
+      await job.updateProgress(record);
+    }
     return { kind: 'released', until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace) };
+  }
+
+  private async rememberBegin(job: StoredJob): Promise<void> {
+    const { unknownSince: _over, begun: _begun, ...said } = saidOfAttempt(job)!;
+    await job.updateProgress(said satisfies ProgressRecord);
   }
 
   private handlerOf(task: TaskDefinition): TaskHandler {
@@ -78,15 +131,4 @@ export class TaskExecutor {
     }
     return handler;
   }
-}
-
-/** The 4xx statuses that say "not now" rather than "not so". */
-const TRANSIENT_CLIENT_ERRORS = [408, 425, 429];
-
-/** Errors that no further attempt can mend: the task's own word for it, and what pipes and guards refuse. */
-function isFinal(error: unknown): boolean {
-  if (error instanceof NonRetryableError) return true;
-  if (!(error instanceof HttpException)) return false;
-  const status = error.getStatus();
-  return status >= 400 && status < 500 && !TRANSIENT_CLIENT_ERRORS.includes(status);
 }

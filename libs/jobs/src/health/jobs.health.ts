@@ -41,16 +41,21 @@ export class JobsHealthIndicator {
     private readonly moduleRef: ModuleRef,
   ) {}
 
-  /** Down with the reasons when the backend does not answer within `connectTimeout`, or a worker does not consume. */
+  /**
+   * Down with the reasons from the moment the shutdown begins, when the backend does not answer within `connectTimeout`,
+   * and when a worker does not consume.
+   */
   async isHealthy(key = 'jobs'): Promise<HealthIndicatorResult> {
     const check = this.indicator.check(key);
     const backend = this.find<QueueBackend>(QUEUE_BACKEND);
+    const runner = this.find<JobsRunner>(JobsRunner);
+    if (runner.isDraining) return check.down({ backend: backend.kind, reasons: ['this process is shutting down'] });
     try {
       await backend.ping(this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS).connectTimeout);
     } catch (error) {
       return check.down({ backend: backend.kind, reasons: [(error as Error).message] });
     }
-    const queues = await this.find<JobsRunner>(JobsRunner).consumption();
+    const queues = await runner.consumption();
     const reasons = queues.filter(({ problem }) => problem).map(({ queue, problem }) => `queue ${queue}: ${problem}`);
     if (reasons.length > 0) return check.down({ backend: backend.kind, reasons });
     return check.up({ backend: backend.kind, working: queues.map(({ queue }) => queue) });

@@ -49,12 +49,19 @@ const time = { type: 'string', format: 'date-time' };
 const anything = { description: 'Any JSON value' };
 const error = {
   type: 'object',
-  properties: { name: { type: 'string' }, message: { type: 'string' }, code: { type: 'string' } },
+  properties: {
+    name: { type: 'string' },
+    message: { type: 'string' },
+    code: { type: 'string' },
+    cause: { type: 'object', description: 'What it was caused by, as another such object' },
+  },
   required: ['name', 'message'],
 };
 
 /** @internal */
 export const idParameter: Schema = { name: 'id', in: 'path', required: true, schema: id };
+
+const STATES = ['scheduled', 'pending', 'blocked', 'running', 'retrying', 'succeeded', 'failed', 'cancelled'];
 
 /** @internal */
 export const jobStatusSchema: Schema = {
@@ -63,11 +70,8 @@ export const jobStatusSchema: Schema = {
     id,
     task: { type: 'string' },
     queue: { type: 'string' },
-    state: {
-      type: 'string',
-      enum: ['scheduled', 'pending', 'blocked', 'running', 'retrying', 'succeeded', 'failed', 'cancelled'],
-    },
-    reason: { type: 'string', description: 'Why it was cancelled' },
+    state: { type: 'string', enum: STATES },
+    reason: { type: 'string', description: 'Why it was cancelled, or why there was nothing to do' },
     stage: { type: 'object', properties: { name: { type: 'string' }, meta: anything } },
     progress: anything,
     attempt: { type: 'integer', description: 'The running or last attempt; 0 before the first' },
@@ -85,10 +89,12 @@ export const jobStatusSchema: Schema = {
     finishedAt: time,
     result: anything,
     error,
+    rootId: { ...id, description: 'The job that it was enqueued from; absent when there is none' },
+    tags: { type: 'array', items: { type: 'string' } },
     waitingFor: { type: 'object', properties: { kind: { type: 'string', enum: ['unknown-task'] } } },
     terminal: { type: 'boolean', description: 'Whether the state is final' },
   },
-  required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'terminal'],
+  required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'tags', 'terminal'],
 };
 
 /** @internal */
@@ -117,7 +123,7 @@ export const acceptedJobSchema: Schema = {
   type: 'object',
   properties: {
     id,
-    state: { type: 'string', enum: ['pending', 'scheduled'] },
+    state: { type: 'string', enum: STATES, description: '`pending` or `scheduled`, unless the job was there before' },
     pollUrl: { type: 'string', example: `/jobs/${id.example}` },
   },
   required: ['id', 'state', 'pollUrl'],

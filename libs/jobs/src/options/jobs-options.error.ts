@@ -18,9 +18,12 @@ export class InvalidJobsOptionsError extends Error {
   }
 }
 
-/** Whatever stands in or for a connection may be a password, its keys too. `(all)` may be a url in the wrong place. */
+/**
+ * Whatever stands in or for a connection may be a password, its keys too. `(all)` may be a url in the wrong place, and a
+ * header may be a token.
+ */
 function mayBeSecret(path: string): boolean {
-  return path === '(all)' || /^connection(\.|$)/.test(path);
+  return path === '(all)' || /^connection(\.|$)|(^|\.)headers(\.|$)/.test(path);
 }
 
 function describe(value: unknown): string {

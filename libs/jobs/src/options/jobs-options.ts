@@ -1,4 +1,6 @@
+import type { Type } from '@nestjs/common';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import type { TaskPlacement, TaskRouter } from '../client/task-router.js';
 import type { PostgresPool, PostgresPoolOptions } from './postgres-options.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';
 
@@ -29,10 +31,31 @@ export type JobsConnection =
     }
   | { embedded: { /** @default '.jobs' */ dataDir?: string } };
 
+/**
+ * Where the jobs of some tasks go.
+ *
+ * The idea is Celery's `task_routes`.
+ *
+ * @publicApi
+ */
+export interface TaskRoute {
+  /**
+   * The names of the tasks: `*` stands for any characters, also for none and for dots, `?` for exactly one. All else is
+   * meant as it is written, capitals too.
+   */
+  match: string;
+  /** A declared queue. @default not decided here */
+  queue?: string;
+  /** From 0 to 9, 9 first. @default not decided here */
+  priority?: number;
+}
+
 /** Options of one queue. @publicApi */
 export interface QueueOptions {
   /** Jobs of this queue that one process runs at the same time. @default 10 */
   concurrency?: number;
+  /** Task options that hold for the jobs of this queue, unless the task or the call sets its own. @default the module's */
+  defaults?: TaskDefaultsOptions;
 }
 
 /**
@@ -40,10 +63,21 @@ export interface QueueOptions {
  */
 export type WorkersOption = boolean | { only: readonly string[] } | { except: readonly string[] };
 
-/** Options that every task has, set once for the module. @publicApi */
+/**
+ * Options that every task has, set once for a queue or for the module. What decides, each option by itself: the call of
+ * `enqueue`, then `@Task`, then the defaults of the queue that the job goes to, then those of the module.
+ *
+ * @publicApi
+ */
 export interface TaskDefaultsOptions {
   /** How a failed attempt is tried again. @default 3 attempts, 1s, doubling up to 10m, full jitter */
   retry?: RetryPolicy;
+  /** From 0 to 9, 9 first. @default 5 */
+  priority?: number;
+  /** How long after its time has come a job may still start; `false`: for ever. @default false */
+  expiresIn?: Duration | false;
+  /** False: what a task returns is not stored, and `result()` gives null. @default true */
+  keepResult?: boolean;
 }
 
 /**
@@ -63,6 +97,16 @@ export interface JobsModuleOptions {
   queues?: Record<string, QueueOptions>;
   /** The queue of tasks that name none. @default 'default' */
   defaultQueue?: string;
+  /**
+   * Queue and priority by the task's name: of the first route whose `match` fits. The call of `enqueue` and `@Task` go
+   * first, the defaults of queue and module come after. Not beside `router`.
+   */
+  routes?: readonly TaskRoute[];
+  /**
+   * Queue and priority as code of yours decides: an instance, or a class that Nest makes, provided in any module of the
+   * app. Not beside `routes`.
+   */
+  router?: TaskRouter | Type<TaskRouter>;
   /** Which queues this process works. @default true */
   workers?: WorkersOption;
   /** Task options that hold unless the task sets its own. */
@@ -72,6 +116,8 @@ export interface JobsModuleOptions {
     keepFor?: Duration;
     /** How long a failed or cancelled job can be read. @default '7d' */
     keepFailedFor?: Duration;
+    /** The largest result, as JSON; a job that gives a larger one fails. @default '64kb' */
+    inlineLimit?: ByteSize;
   };
   payload?: {
     /** The largest payload, as JSON. @default '256kb' */
@@ -99,9 +145,10 @@ export interface ResolvedJobsOptions {
   readonly defaultQueue: string;
   /** Names of the queues that this process works. */
   readonly workedQueues: ReadonlySet<string>;
-  readonly retry: ResolvedRetryPolicy;
+  readonly routing: ResolvedRouting;
   readonly keepFor: number;
   readonly keepFailedFor: number;
+  readonly maxResultSize: number;
   readonly maxPayloadSize: number;
   readonly unknownTaskGrace: number;
   readonly lease: number;
@@ -111,6 +158,30 @@ export interface ResolvedJobsOptions {
 /** @internal */
 export interface ResolvedQueueOptions {
   readonly concurrency: number;
+  /** Those of the module where the queue has no own. */
+  readonly defaults: ResolvedTaskDefaults;
+}
+
+/** @internal */
+export interface ResolvedTaskDefaults {
+  readonly retry: ResolvedRetryPolicy;
+  /** From 0 to 9. */
+  readonly priority: number;
+  /** Milliseconds. */
+  readonly expiresIn: number | undefined;
+  readonly keepResult: boolean;
+}
+
+/** @internal */
+export interface ResolvedRoute {
+  readonly pattern: RegExp;
+  readonly placement: TaskPlacement;
+}
+
+/** @internal */
+export interface ResolvedRouting {
+  readonly routes: readonly ResolvedRoute[];
+  readonly router: TaskRouter | Type<TaskRouter> | undefined;
 }
 
 /** @internal */

@@ -6,6 +6,10 @@ export { isPlainObject } from './jobs-options.error.js';
 
 /** Beyond it, Node's timers fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+/** The store measures it, not a timer. */
+const LONGEST_EXPIRY = 100 * 365 * 24 * 3_600_000;
+/** Without `_`, which ends the queue's part of a job's id. @internal */
+export const QUEUE_NAME = /^[a-z][a-z0-9-]*$/;
 const BYTE_SIZE = /^\d+(\.\d+)?\s*(b|kb|mb|gb)$/i;
 
 /** Reads one object of options, each with its path, so that every complaint names the option. @internal */
@@ -27,6 +31,12 @@ export class OptionReader {
         ? new InvalidJobsOptionsError(path, `an object with no keys but ${knownKeys.join(', ')}`, value)
         : new UnknownJobsOptionError(this.at(key), knownKeys);
     }
+  }
+
+  /** Where undefined is no object either; `expected` says what is one. */
+  static of(value: unknown, path: string, knownKeys: readonly string[], expected: string): OptionReader {
+    if (!isPlainObject(value)) throw new InvalidJobsOptionsError(path, expected, value);
+    return new OptionReader(value, path, knownKeys);
   }
 
   at(key: string): string {
@@ -71,12 +81,54 @@ export class OptionReader {
     return value;
   }
 
+  flag(key: string): boolean | undefined {
+    const value = this.values[key];
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw new InvalidJobsOptionsError(this.at(key), 'true or false', value);
+  }
+
+  /** On Celery's scale. */
+  priority(key: string): number | undefined {
+    const value = this.values[key];
+    if (value === undefined) return undefined;
+    return this.check(key, value, (n) => Number.isInteger(n) && n >= 0 && n <= 9, 'a whole number from 0 to 9');
+  }
+
+  /** Milliseconds, or false for a time without end. */
+  expiry(key: string): number | false | undefined {
+    const value = this.values[key];
+    if (value === undefined || value === false) return value;
+    const expected = "a duration above zero (milliseconds or a string like '10m'), or false for no end";
+    const parsed = this.check(key, parseDuration(value), isPositive, expected);
+    return Math.round(this.check(key, parsed, (n) => n <= LONGEST_EXPIRY, 'a duration of at most a hundred years'));
+  }
+
+  declaredQueue(key: string, queues: ReadonlyMap<string, unknown>): string | undefined {
+    const value = this.values[key];
+    if (value !== undefined) assertDeclaredQueue(value, this.at(key), queues);
+    return value;
+  }
+
   check(key: string, value: unknown, holds: (n: number) => boolean, expected: string): number {
     if (typeof value !== 'number' || !holds(value)) {
       throw new InvalidJobsOptionsError(this.at(key), expected, this.values[key]);
     }
     return value;
   }
+}
+
+/** @internal */
+export function assertDeclaredQueue(
+  value: unknown,
+  path: string,
+  queues: ReadonlyMap<string, unknown>,
+): asserts value is string {
+  if (typeof value === 'string' && queues.has(value)) return;
+  const declared = `a declared queue (${[...queues.keys()].join(', ')})`;
+  // What could not be one needs no advice on how to declare it.
+  const isName = typeof value === 'string' && QUEUE_NAME.test(value);
+  const fix = isName ? `; declare it with JobsModule.forRoot({ queues: { '${value}': {} } })` : '';
+  throw new InvalidJobsOptionsError(path, declared + fix, value);
 }
 
 function isPositive(n: number): boolean {

@@ -1,9 +1,18 @@
+import { inspect } from 'node:util';
 import pg from 'pg';
 import type { JobsModuleOptions } from './jobs-options.js';
 import { InvalidJobsOptionsError, UnknownJobsOptionError } from './jobs-options.error.js';
 import { resolveOptions } from './resolve-options.js';
 
 const DEVELOPMENT = {};
+const DEFAULTS = {
+  retry: { attempts: 3, delay: 1_000, factor: 2, maxDelay: 600_000, jitter: 1 },
+  priority: 5,
+  expiresIn: undefined,
+  keepResult: true,
+};
+
+const ROUTE = { match: 'a.*', queue: 'default' };
 
 /** As much of an ioredis client as it is told by. */
 class Client {
@@ -18,16 +27,17 @@ function resolve(options: unknown, env: NodeJS.ProcessEnv = DEVELOPMENT): Return
 
 describe('module options', () => {
   it('have a default each', () => {
+    expect(resolve({}).connection).toEqual({ kind: 'embedded', dataDir: '.jobs', byDefault: true });
     expect(resolve({})).toEqual({
-      connection: { kind: 'embedded', dataDir: '.jobs', byDefault: true },
       connectTimeout: 2_000,
       namespace: 'jobs',
-      queues: new Map([['default', { concurrency: 10 }]]),
+      queues: new Map([['default', { concurrency: 10, defaults: DEFAULTS }]]),
       defaultQueue: 'default',
       workedQueues: new Set(['default']),
-      retry: { attempts: 3, delay: 1_000, factor: 2, maxDelay: 600_000, jitter: 1 },
+      routing: { routes: [], router: undefined },
       keepFor: 86_400_000,
       keepFailedFor: 604_800_000,
+      maxResultSize: 65_536,
       maxPayloadSize: 262_144,
       unknownTaskGrace: 3_600_000,
       lease: 30_000,
@@ -42,7 +52,8 @@ describe('module options', () => {
       defaults: { retry: { delay: '250ms', jitter: 'none', maxDelay: '1m' } },
     });
     expect(resolved).toMatchObject({ keepFor: 7_200_000, keepFailedFor: 5_000, maxPayloadSize: 1_048_576 });
-    expect(resolved.retry).toEqual({ attempts: 3, delay: 250, factor: 2, maxDelay: 60_000, jitter: 0 });
+    const { retry } = resolved.queues.get('default')!.defaults;
+    expect(retry).toEqual({ attempts: 3, delay: 250, factor: 2, maxDelay: 60_000, jitter: 0 });
   });
 
   it('take a client, ioredis options and long retention', () => {
@@ -63,6 +74,30 @@ describe('module options', () => {
     expect([...resolve({ queues, workers: { except: ['a', 'default'] } }).workedQueues].sort()).toEqual(['b', 'c']);
   });
 
+  it('lay the defaults of a queue over those of the module, option by option', () => {
+    const { queues } = resolve({
+      defaults: { priority: 3, expiresIn: '1h', retry: { attempts: 5, delay: '2s' } },
+      queues: {
+        bulk: { defaults: { priority: 0, retry: { delay: '1m' } } },
+        mails: { defaults: { expiresIn: false } },
+      },
+    });
+    const retry = { ...DEFAULTS.retry, attempts: 5, delay: 2_000 };
+    const module = { retry, priority: 3, expiresIn: 3_600_000, keepResult: true };
+    expect(queues.get('default')!.defaults).toEqual(module);
+    expect(queues.get('bulk')!.defaults).toEqual({ ...module, priority: 0, retry: { ...retry, delay: 60_000 } });
+    expect(queues.get('mails')!.defaults).toEqual({ ...module, expiresIn: undefined });
+  });
+
+  it('take routes, a router and the class of one', () => {
+    class ByTier {
+      route(): undefined {}
+    }
+    const { routes } = resolve({ routes: [ROUTE, { match: '*', priority: 0 }] }).routing;
+    expect(routes.map(({ placement }) => placement)).toEqual([{ queue: 'default' }, { priority: 0 }]);
+    for (const router of [ByTier, new ByTier()]) expect(resolve({ router }).routing.router).toBe(router);
+  });
+
   const wrong: [unknown, string, RegExp][] = [
     [{ queues: { Bulk: {} } }, 'queues.Bulk', /lower-case letters/],
     [{ queues: { a_b: {} } }, 'queues.a_b', /"a_b"/],
@@ -74,7 +109,9 @@ describe('module options', () => {
     [{ connectTimeout: '' }, 'connectTimeout', /""/],
     [{ namespace: 'a-b' }, 'namespace', /underscores/],
     [{ defaultQueue: 7 }, 'defaultQueue', /7/],
-    [{ workers: { only: ['x'] } }, 'workers', /declared queues \(default\).*"x"/],
+    [{ workers: { only: ['default', 'x'] } }, 'workers.only[1]', /a declared queue \(default\); declare it.*"x"/],
+    [{ workers: { except: [7] } }, 'workers.except[0]', /a declared queue \(default\), but is 7/],
+    [{ workers: { only: 'x' } }, 'workers.only', /a list of queue names, but is "x"/],
     [{ workers: { only: [], except: [] } }, 'workers', /\{ only: \[queues\] \}/],
     [{ workers: 'all' }, 'workers', /true, false, \{ only: \[queues\] \} or \{ except: \[queues\] \}, but is "all"/],
     [undefined, '(all)', /an object, but is undefined/],
@@ -89,6 +126,32 @@ describe('module options', () => {
     [{ payload: { maxSize: '1e3kb' } }, 'payload.maxSize', /'64kb'/],
     [{ payload: { maxSize: '64' } }, 'payload.maxSize', /'64kb'/],
     [{ defaults: { retry: { jitter: 2 } } }, 'defaults.retry.jitter', /'none', 'full' or a number/],
+    [{ defaults: { priority: 10 } }, 'defaults.priority', /a whole number from 0 to 9, but is 10/],
+    [{ defaults: { expiresIn: 0 } }, 'defaults.expiresIn', /a duration above zero .*or false for no end, but is 0/],
+    [{ defaults: { expiresIn: true } }, 'defaults.expiresIn', /but is true/],
+    [{ defaults: { expiresIn: '200y' } }, 'defaults.expiresIn', /at most a hundred years/],
+    [{ defaults: { keepResult: 'no' } }, 'defaults.keepResult', /true or false, but is "no"/],
+    [{ queues: { bulk: { defaults: { priority: -1 } } } }, 'queues.bulk.defaults.priority', /-1/],
+    [{ queues: { bulk: { defaults: { retry: { attempts: 0 } } } } }, 'queues.bulk.defaults.retry.attempts', /but is 0/],
+    [{ queues: { bulk: { defaults: 3 } } }, 'queues.bulk.defaults', /an object, but is 3/],
+    [{ routes: {} }, 'routes', /an array of routes like \{ match.*an object with the keys \(none\)/],
+    [{ routes: ['a'] }, 'routes[0]', /an object like \{ match.*"a"/],
+    [{ routes: [undefined, ROUTE] }, 'routes[0]', /an object like \{ match.*undefined/],
+    [{ routes: [ROUTE, { queue: 'default' }] }, 'routes[1].match', /a task's name.*but is undefined/],
+    [{ routes: [{ match: 'a b', queue: 'default' }] }, 'routes[0].match', /without spaces.*"a b"/],
+    [{ routes: [{ match: '', queue: 'default' }] }, 'routes[0].match', /but is ""/],
+    [
+      { routes: [ROUTE, { match: '*', queue: 'critical' }] },
+      'routes[1].queue',
+      /declared queue \(default\).*"critical"/,
+    ],
+    [{ routes: [{ match: '*', priority: '9' }] }, 'routes[0].priority', /a whole number from 0 to 9, but is "9"/],
+    [{ routes: [{ match: '*' }] }, 'routes[0]', /with a queue, a priority or both.*the keys match/],
+    [{ routes: [ROUTE], router: { route: () => undefined } }, 'router', /absent beside "routes"/],
+    [{ router: 'ByTier' }, 'router', /a class with the method route.*"ByTier"/],
+    [{ router: () => undefined }, 'router', /a class with the method route.*function/],
+    [{ router: { routes: [] } }, 'router', /the keys routes/],
+    [{ router: null }, 'router', /but is null/],
     [{ defaults: { retry: { factor: 0.5 } } }, 'defaults.retry.factor', /at least 1/],
     [{ payload: { maxSize: 'big' } }, 'payload.maxSize', /'64kb'/],
     [{ connection: undefined }, 'connection', /undefined/],
@@ -112,6 +175,10 @@ describe('module options', () => {
     [{ connection: { embedded: { dataDir: '' } } }, 'connection.embedded.dataDir', /a path/],
   ];
 
+  it('keep the connection out of what is logged', () => {
+    expect(inspect(resolve({ connection: 'redis://u:s3cret@h' }))).not.toContain('s3cret');
+  });
+
   it.each(wrong)('refuse %j, naming %s', (options, path, message) => {
     const refused = expect.objectContaining({
       name: InvalidJobsOptionsError.name,
@@ -125,6 +192,9 @@ describe('module options', () => {
     [{ conection: 'redis://x' }, 'conection'],
     [{ queues: { bulk: { concurency: 1 } } }, 'queues.bulk.concurency'],
     [{ results: { keep: 1 } }, 'results.keep'],
+    [{ defaults: { queue: 'x' } }, 'defaults.queue'],
+    [{ queues: { bulk: { defaults: { prio: 1 } } } }, 'queues.bulk.defaults.prio'],
+    [{ routes: [{ match: '*', queu: 'default' }] }, 'routes[0].queu'],
   ])('refuse the unknown option in %j', (options, path) => {
     expect(() => resolve(options)).toThrow(expect.objectContaining({ name: UnknownJobsOptionError.name, path }));
   });

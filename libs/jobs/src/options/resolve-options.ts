@@ -1,14 +1,19 @@
 import { InvalidJobsOptionsError } from './jobs-options.error.js';
-import type { JobsModuleOptions, ResolvedJobsOptions, ResolvedQueueOptions } from './jobs-options.js';
-import { isPlainObject, OptionReader } from './option-reader.js';
+import type {
+  JobsModuleOptions,
+  ResolvedJobsOptions,
+  ResolvedQueueOptions,
+  ResolvedTaskDefaults,
+} from './jobs-options.js';
+import { assertDeclaredQueue, isPlainObject, OptionReader, QUEUE_NAME } from './option-reader.js';
 import { resolveConnection } from './resolve-connection.js';
+import { resolveRouting } from './resolve-routing.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 /** A hundred years: the store measures it, not a timer. */
 const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
-const QUEUE_NAME = /^[a-z][a-z0-9-]*$/;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
 
 const DEFAULT_RETRY: ResolvedRetryPolicy = {
@@ -18,6 +23,7 @@ const DEFAULT_RETRY: ResolvedRetryPolicy = {
   maxDelay: 600 * SECOND,
   jitter: 1,
 };
+const DEFAULTS: ResolvedTaskDefaults = { retry: DEFAULT_RETRY, priority: 5, expiresIn: undefined, keepResult: true };
 
 /** Checks the module's options and fills in every default. @internal */
 export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEnv = process.env): ResolvedJobsOptions {
@@ -28,6 +34,8 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     'namespace',
     'queues',
     'defaultQueue',
+    'routes',
+    'router',
     'workers',
     'defaults',
     'results',
@@ -37,12 +45,11 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     'shutdown',
   ]);
   const defaultQueue = reader.text('defaultQueue', 'default', QUEUE_NAME, QUEUE_NAME_RULE);
-  const queues = resolveQueues(reader, defaultQueue);
-  const defaults = new OptionReader(reader.raw('defaults'), 'defaults', ['retry']);
-  const results = new OptionReader(reader.raw('results'), 'results', ['keepFor', 'keepFailedFor']);
+  const queues = resolveQueues(reader, defaultQueue, resolveDefaults(reader.raw('defaults'), 'defaults', DEFAULTS));
+  const results = new OptionReader(reader.raw('results'), 'results', ['keepFor', 'keepFailedFor', 'inlineLimit']);
   const payload = new OptionReader(reader.raw('payload'), 'payload', ['maxSize']);
   const shutdown = new OptionReader(reader.raw('shutdown'), 'shutdown', ['grace']);
-  return Object.freeze({
+  const resolved: ResolvedJobsOptions = {
     connection: resolveConnection(options, env),
     connectTimeout: reader.duration('connectTimeout', 2 * SECOND),
     namespace: reader.text(
@@ -53,15 +60,19 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     ),
     queues,
     defaultQueue,
-    workedQueues: resolveWorkedQueues(reader, [...queues.keys()]),
-    retry: resolveRetry(defaults.raw('retry'), 'defaults.retry', DEFAULT_RETRY),
+    workedQueues: resolveWorkedQueues(reader, queues),
+    routing: resolveRouting(reader, queues),
     keepFor: results.duration('keepFor', 24 * HOUR, LONGEST_KEPT),
     keepFailedFor: results.duration('keepFailedFor', 7 * 24 * HOUR, LONGEST_KEPT),
+    maxResultSize: results.byteSize('inlineLimit', 64 * 1024),
     maxPayloadSize: payload.byteSize('maxSize', 256 * 1024),
     unknownTaskGrace: reader.duration('unknownTaskGrace', HOUR),
     lease: reader.duration('lease', 30 * SECOND),
     shutdownGrace: shutdown.duration('grace', 30 * SECOND),
-  });
+  };
+  // It may hold a password, and whoever logs a provider logs the options that it holds.
+  Object.defineProperty(resolved, 'connection', { enumerable: false });
+  return Object.freeze(resolved);
 }
 
 /** Lays a retry policy over another one, checked. @internal */
@@ -86,7 +97,23 @@ function resolveJitter(reader: OptionReader, fallback: number): number {
   return reader.check('jitter', jitter, (n) => n >= 0 && n <= 1, "'none', 'full' or a number from 0 to 1");
 }
 
-function resolveQueues(reader: OptionReader, defaultQueue: string): ReadonlyMap<string, ResolvedQueueOptions> {
+/** Lays defaults over others, checked. */
+function resolveDefaults(value: unknown, path: string, base: ResolvedTaskDefaults): ResolvedTaskDefaults {
+  const reader = new OptionReader(value, path, ['retry', 'priority', 'expiresIn', 'keepResult']);
+  const expiresIn = reader.expiry('expiresIn');
+  return Object.freeze({
+    retry: resolveRetry(reader.raw('retry'), reader.at('retry'), base.retry),
+    priority: reader.priority('priority') ?? base.priority,
+    expiresIn: expiresIn === undefined ? base.expiresIn : expiresIn || undefined,
+    keepResult: reader.flag('keepResult') ?? base.keepResult,
+  });
+}
+
+function resolveQueues(
+  reader: OptionReader,
+  defaultQueue: string,
+  defaults: ResolvedTaskDefaults,
+): ReadonlyMap<string, ResolvedQueueOptions> {
   const declared = reader.raw('queues') ?? {};
   if (!isPlainObject(declared))
     throw new InvalidJobsOptionsError('queues', 'an object of queue name to options', declared);
@@ -94,14 +121,22 @@ function resolveQueues(reader: OptionReader, defaultQueue: string): ReadonlyMap<
   for (const [name, value] of Object.entries({ [defaultQueue]: undefined, ...declared })) {
     const path = `queues.${name}`;
     if (!QUEUE_NAME.test(name)) throw new InvalidJobsOptionsError(path, QUEUE_NAME_RULE, name);
-    queues.set(name, { concurrency: new OptionReader(value, path, ['concurrency']).count('concurrency', 10) });
+    const queue = new OptionReader(value, path, ['concurrency', 'defaults']);
+    queues.set(name, {
+      concurrency: queue.count('concurrency', 10),
+      defaults: resolveDefaults(queue.raw('defaults'), queue.at('defaults'), defaults),
+    });
   }
   return queues;
 }
 
 const WORKERS_RULE = 'true, false, { only: [queues] } or { except: [queues] }';
 
-function resolveWorkedQueues(reader: OptionReader, declared: readonly string[]): ReadonlySet<string> {
+function resolveWorkedQueues(
+  reader: OptionReader,
+  queues: ReadonlyMap<string, ResolvedQueueOptions>,
+): ReadonlySet<string> {
+  const declared = [...queues.keys()];
   const value = reader.raw('workers') ?? true;
   if (typeof value === 'boolean') return new Set(value ? declared : []);
   if (!isPlainObject(value)) throw new InvalidJobsOptionsError('workers', WORKERS_RULE, value);
@@ -110,12 +145,9 @@ function resolveWorkedQueues(reader: OptionReader, declared: readonly string[]):
   if ((only === undefined) === (except === undefined)) {
     throw new InvalidJobsOptionsError('workers', WORKERS_RULE, value);
   }
+  const path = selection.at(only === undefined ? 'except' : 'only');
   const names = only ?? except;
-  if (!Array.isArray(names)) throw new InvalidJobsOptionsError('workers', 'a list of queue names', names);
-  for (const name of names) {
-    if (!declared.includes(name as string)) {
-      throw new InvalidJobsOptionsError('workers', `made of declared queues (${declared.join(', ')})`, name);
-    }
-  }
+  if (!Array.isArray(names)) throw new InvalidJobsOptionsError(path, 'a list of queue names', names);
+  for (const [n, name] of names.entries()) assertDeclaredQueue(name, `${path}[${n}]`, queues);
   return new Set(declared.filter((name) => names.includes(name) === (only !== undefined)));
 }

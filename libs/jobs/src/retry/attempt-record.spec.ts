@@ -50,6 +50,18 @@ describe('what is told of what was thrown', () => {
     expect(message.isWellFormed()).toBe(true);
   });
 
+  it('holds causes, three deep, also of an error that is its own', () => {
+    const error: Error = new Error('outer', { cause: new TypeError('inner', { cause: 'a string is none' }) });
+    expect(describeError(error)).toEqual({
+      name: 'Error',
+      message: 'outer',
+      cause: { name: 'TypeError', message: 'inner' },
+    });
+    error.cause = error;
+    const told = { name: 'Error', message: 'outer' };
+    expect(describeError(error)).toEqual({ ...told, cause: { ...told, cause: { ...told, cause: told } } });
+  });
+
   it('survives a stack that is no string', () => {
     const attempt = { attempt: 1, startedAt: 'a', endedAt: 'b' };
     expect(readAttempts([stackWithAttempt(Object.assign(new Error('x'), { stack: 5 }), attempt)])).toEqual([attempt]);

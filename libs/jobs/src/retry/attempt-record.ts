@@ -4,6 +4,8 @@ const MARKER = '\n@attempt ';
 const MAX_STACK = 4_096;
 const MAX_MESSAGE = 8_192;
 const MAX_NAME = 200;
+/** How many causes of causes are told. */
+const MAX_CAUSES = 3;
 
 /** The attempt number under which a job's final error is kept that ended without another run. @internal */
 export const NEVER_RAN = 0;
@@ -32,18 +34,15 @@ export function readAttempts(stacks: readonly string[] | null | undefined): JobA
  *
  * @internal
  */
-export function describeError(error: unknown): JobErrorInfo {
+export function describeError(error: unknown, causes = MAX_CAUSES): JobErrorInfo {
   if (!isObject(error)) return { name: 'Error', message: text(error, MAX_MESSAGE) };
-  const { name, message, code } = {
-    name: field(error, 'name'),
-    message: field(error, 'message'),
-    code: field(error, 'code'),
-  };
+  const [name, message, code, cause] = ['name', 'message', 'code', 'cause'].map((key) => field(error, key));
   const hasCode = (typeof code === 'string' && code !== '') || typeof code === 'number';
   return {
     name: typeof name === 'string' && name !== '' ? text(name, MAX_NAME) : 'Error',
     message: text(message ?? '', MAX_MESSAGE),
     ...(hasCode && { code: text(code, MAX_NAME) }),
+    ...(causes > 0 && isObject(cause) && { cause: describeError(cause, causes - 1) }),
   };
 }
 

@@ -1,8 +1,52 @@
-import { TASK_METADATA, type TaskOptions } from './task.decorator.js';
+import type { StandardSchemaV1 } from './standard-schema.js';
+import { withTaskDefaults } from './task-defaults.decorator.js';
+import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 
-/** The options of the `@Task` on a method, own or inherited; undefined when there is none. @internal */
-export function readTaskOptions(prototype: object, method: string): TaskOptions | undefined {
+/** Read by every copy of the library that an app may have installed, hence a string. */
+const TASK_METADATA = 'nestjs-jobs:task';
+
+/** What `@Task` on a method was given. @internal */
+export type TaskMetadata =
+  | { readonly options: TaskOptions; readonly contract?: undefined }
+  | {
+      readonly options: ContractTaskOptions;
+      readonly contract: { readonly options: TaskOptions; readonly output: StandardSchemaV1 | undefined };
+    };
+
+/** A task as its class declares it. @internal */
+export interface TaskDeclaration {
+  /** What counts where its jobs are enqueued. */
+  readonly enqueued: TaskOptions;
+  /** What counts where they run. */
+  readonly run: TaskOptions;
+  readonly output: StandardSchemaV1 | undefined;
+  readonly hasContract: boolean;
+}
+
+/** @internal */
+export function writeTask(method: object, metadata: TaskMetadata): void {
+  Reflect.defineMetadata(TASK_METADATA, metadata, method);
+}
+
+/** What `@Task` on a method, own or inherited, and `@TaskDefaults` say; undefined when there is no `@Task`. @internal */
+export function readTask(prototype: object, method: string): TaskDeclaration | undefined {
   const handler: unknown = (prototype as Record<string, unknown>)[method];
   if (typeof handler !== 'function') return undefined;
-  return Reflect.getMetadata(TASK_METADATA, handler) as TaskOptions | undefined;
+  const metadata = Reflect.getMetadata(TASK_METADATA, handler) as TaskMetadata | undefined;
+  if (!metadata) return undefined;
+  const { options, contract } = metadata;
+  if (!contract) {
+    const all = withTaskDefaults(options, prototype.constructor);
+    return { enqueued: all, run: all, output: undefined, hasContract: false };
+  }
+  const enqueued = contract.options;
+  return { enqueued, run: underContract(enqueued, options, prototype), output: contract.output, hasContract: true };
+}
+
+/** A producer that has only the contract must get the same job, so of all else only the waits between attempts count. */
+function underContract(contract: TaskOptions, options: ContractTaskOptions, prototype: object): TaskOptions {
+  const { retry } = withTaskDefaults(options, prototype.constructor);
+  if (retry === undefined) return contract;
+  const { attempts: _, ...waits } = retry;
+  return { ...contract, retry: { ...waits, ...contract.retry } };
 }

@@ -1,12 +1,14 @@
+import type { Observable } from 'rxjs';
+import type { JsonSafe, Jsonify } from './json-types.js';
 import { NotATaskError } from './task.errors.js';
-import { readTaskOptions } from './task-metadata.js';
-import type { TaskOptions } from './task.decorator.js';
+import { readTask } from './task-metadata.js';
+import type { TaskOptions } from './task-options.js';
 
 /** A class of task methods, whatever its constructor takes. */
 export type TaskHost<T extends object = object> = abstract new (...args: never[]) => T;
 
-/** What a task method takes first; `undefined` for a task without payload. */
-export type PayloadOf<Method> = Method extends (...args: infer Args) => unknown ? FirstOf<Args> : never;
+/** What can be enqueued for a task method: its first parameter, as JSON; `undefined` for a task without payload. */
+export type PayloadOf<Method> = Method extends (...args: infer Args) => unknown ? JsonSafe<FirstOf<Args>> : never;
 
 type FirstOf<Args extends unknown[]> = Args extends []
   ? undefined
@@ -16,14 +18,10 @@ type FirstOf<Args extends unknown[]> = Args extends []
       ? Payload | undefined
       : never;
 
-/** What can be read back of a task method's result: JSON has no `undefined`. */
-export type ResultOf<Method> = Method extends (...args: never[]) => infer Returned
-  ? Awaited<Returned> extends infer Result
-    ? [Result] extends [void]
-      ? null
-      : Result
-    : never
-  : never;
+/** What can be read back of a task method's result, also of one that returns a Promise or an Observable. */
+export type ResultOf<Method> = Method extends (...args: never[]) => infer Returned ? Jsonify<Settled<Returned>> : never;
+
+type Settled<Returned> = Awaited<Returned> extends Observable<infer Value> ? Value : Awaited<Returned>;
 
 /**
  * A task as producers name it: it knows what its jobs take and give.
@@ -40,6 +38,9 @@ export interface TaskRef<in Payload = never, out Result = unknown> {
 }
 
 type MethodNames<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] & string;
+
+/** A class and its decorators do not change any more, and `task()` is called for every job. */
+const known = new WeakMap<object, Map<string, TaskRef>>();
 
 /**
  * Names the task behind a method, typed from it.
@@ -70,9 +71,18 @@ export function task<T extends object, M extends MethodNames<T>>(
   host: TaskHost<T>,
   method: M,
 ): TaskRef<PayloadOf<T[M]>, ResultOf<T[M]>> {
-  const options = readTaskOptions(host.prototype as object, method);
-  if (!options) throw new NotATaskError(host.name, method);
-  return { name: options.name ?? defaultTaskName(host.name, method), options };
+  let refs = known.get(host);
+  if (!refs) known.set(host, (refs = new Map()));
+  let ref = refs.get(method);
+  if (!ref) refs.set(method, (ref = refTo(host, method)));
+  return ref as TaskRef<PayloadOf<T[M]>, ResultOf<T[M]>>;
+}
+
+function refTo(host: TaskHost, method: string): TaskRef {
+  const declared = readTask(host.prototype as object, method);
+  if (!declared) throw new NotATaskError(host.name, method);
+  const options = declared.enqueued;
+  return Object.freeze({ name: options.name ?? defaultTaskName(host.name, method), options });
 }
 
 /** @internal */

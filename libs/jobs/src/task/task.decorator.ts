@@ -1,20 +1,31 @@
-import { SetMetadata } from '@nestjs/common';
-import type { RetryPolicy } from '../retry/retry-policy.js';
+import type { Observable } from 'rxjs';
 import { describeParameters } from './payload.decorator.js';
+import { assertSchema, type OutputOf, type StandardSchemaV1 } from './standard-schema.js';
+import type { TaskContract } from './task-contract.js';
+import { writeTask } from './task-metadata.js';
+import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 import { InvalidTaskError } from './task.errors.js';
 
-/** Read by every copy of the library that an app may have installed, hence a string. @internal */
-export const TASK_METADATA = 'nestjs-jobs:task';
+/**
+ * By this Nest knows classes that are called from outside, as it knows controllers. Only to those does it give global
+ * enhancers in request scope, which would be passed over else, and transient ones with their dependencies. The literal,
+ * because Nest 11 exports the constant nowhere.
+ */
+const ENTRY_PROVIDER = '__entryProvider__';
 
-/** Options of {@link Task}. @publicApi */
-export interface TaskOptions {
-  /** The name under which jobs of this task are stored, stable over refactorings. @default 'ClassName.method' */
-  name?: string;
-  /** The declared queue that its jobs go to. @default the module's `defaultQueue` */
-  queue?: string;
-  /** How a failed attempt is tried again. @default the module's `defaults.retry` */
-  retry?: RetryPolicy;
-}
+/**
+ * Decorates a method that takes a `Received` first and returns a `Returned`, at once, as a Promise or as an Observable.
+ * On another method it does not compile.
+ *
+ * @publicApi
+ */
+export type TaskMethodDecorator<Received, Returned> = <
+  Method extends (payload: Received, ...rest: never[]) => Returned | Promise<Returned> | Observable<Returned>,
+>(
+  target: object,
+  method: string,
+  descriptor: TypedPropertyDescriptor<Method>,
+) => void;
 
 /**
  * Makes a provider's method a task: work that is enqueued and runs in the background, in this process or another one.
@@ -25,7 +36,11 @@ export interface TaskOptions {
  *
  * The idea is Celery's `@app.task`, on an ordinary Nest provider.
  *
- * @throws {@link InvalidTaskError} on a static method and on one that a symbol names.
+ * With a `schema`, the method must take what the schema makes of a payload; with a {@link taskContract}, also return what
+ * the contract says. The producers' types of a schema that transforms (a string to a Date) come from a contract only:
+ * those of `task(Class, 'method')` come from the method.
+ *
+ * @throws {@link InvalidTaskError} on what is no instance method with a name, and for a schema that is no Standard Schema.
  * @example
  * ```ts
  * import { Injectable } from '@nestjs/common';
@@ -43,23 +58,51 @@ export interface TaskOptions {
  *
  * @publicApi
  */
-export function Task(options: TaskOptions = {}): MethodDecorator {
+export function Task<Received, Returned>(
+  contract: TaskContract<never, unknown, Received, Returned>,
+  options?: ContractTaskOptions,
+): TaskMethodDecorator<Received, Returned>;
+export function Task<Schema extends StandardSchemaV1>(
+  options: TaskOptions & { schema: Schema },
+): TaskMethodDecorator<OutputOf<Schema>, unknown>;
+export function Task(options?: TaskOptions): MethodDecorator;
+export function Task(first: TaskOptions | TaskContract = {}, options: ContractTaskOptions = {}): MethodDecorator {
   return (target, method, descriptor) => {
-    assertInstanceMethod(target, method);
+    assertInstanceMethod(target, method, descriptor);
+    if (isContract(first)) {
+      writeTask(descriptor.value as object, { options, contract: first });
+    } else {
+      if (first.schema !== undefined) assertSchema(first.schema, `${placeOf(target, method)} has a schema`);
+      writeTask(descriptor.value as object, { options: first });
+    }
     describeParameters(target, method);
-    SetMetadata(TASK_METADATA, options)(target, method, descriptor);
+    Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
   };
 }
 
-function assertInstanceMethod(target: object, method: string | symbol): void {
+function isContract(value: TaskOptions | TaskContract): value is TaskContract {
+  return 'isContract' in value;
+}
+
+function placeOf(target: object, method: string | symbol): string {
+  if (typeof target === 'function') return `${target.name}.${String(method)}`;
+  const { name } = target.constructor;
+  return typeof method === 'symbol' ? `${name}[${String(method)}]` : `${name}.${method}`;
+}
+
+function assertInstanceMethod(
+  target: object,
+  method: string | symbol,
+  descriptor: { readonly value?: unknown } | undefined,
+): void {
+  const place = placeOf(target, method);
   if (typeof target === 'function') {
-    throw new InvalidTaskError(`${target.name}.${String(method)}`, 'is static', 'Make it a method of the instances');
+    throw new InvalidTaskError(place, 'is static', 'Make it a method of the instances');
   }
   if (typeof method === 'symbol') {
-    throw new InvalidTaskError(
-      `${target.constructor.name}[${String(method)}]`,
-      'is named by a symbol',
-      'Give the method a name that is a string',
-    );
+    throw new InvalidTaskError(place, 'is named by a symbol', 'Give the method a name that is a string');
+  }
+  if (typeof descriptor?.value !== 'function') {
+    throw new InvalidTaskError(place, 'is a getter or a property', 'Make it a method: a job calls it with its payload');
   }
 }

@@ -20,10 +20,7 @@ export class InvalidTaskError extends Error {
 export class DuplicateTaskError extends Error {
   override readonly name = 'DuplicateTaskError';
 
-  constructor(taskName: string, first: string, second: string, isSameMethod: boolean) {
-    const fix = isSameMethod
-      ? 'The class is provided twice: provide it in one module and export it from there'
-      : "Give one of them another name: @Task({ name: '...' })";
+  constructor(taskName: string, first: string, second: string, fix: string) {
     super(`nestjs-jobs: the task name "${taskName}" is used twice, by ${first} and by ${second}. ${fix}.`);
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { TaskDefinition, ProviderWrapper } from './task-definition.js';
-import { readTaskOptions } from './task-metadata.js';
+import { readTask } from './task-metadata.js';
 import { assertParameters } from './task-parameters.js';
 import { defaultTaskName } from './task-ref.js';
 import { InvalidTaskError } from './task.errors.js';
@@ -24,7 +24,7 @@ export class TaskExplorer {
   private tasksOf(provider: ProviderWrapper): TaskDefinition[] {
     const prototype = prototypeOf(provider);
     if (!prototype || provider.isAlias) return [];
-    return this.taskMethods(prototype).map(([method, options]) => {
+    return this.taskMethods(prototype).map(([method, { run: options, output, hasContract }]) => {
       const className = prototype.constructor.name;
       const place = `${className}.${method} in ${provider.host?.name ?? 'an unknown module'}`;
       if (className === '' && !options.name) {
@@ -36,7 +36,9 @@ export class TaskExplorer {
       }
       assertParameters(prototype, method, place);
       const name = options.name ?? defaultTaskName(className, method);
-      return Object.freeze({ name, ...this.settings.resolve(options, place), provider, prototype, method, place });
+      const resolved = this.settings.resolve(options, place, name);
+      const source = { provider, prototype, method, place, hasContract };
+      return Object.freeze({ name, ...resolved, input: options.schema, output, ...source });
     });
   }
 
@@ -53,8 +55,8 @@ export class TaskExplorer {
 
   private taskMethods(prototype: object) {
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
-      const options = readTaskOptions(prototype, method);
-      return options ? [[method, options] as const] : [];
+      const declared = readTask(prototype, method);
+      return declared ? [[method, declared] as const] : [];
     });
   }
 }

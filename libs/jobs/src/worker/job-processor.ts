@@ -1,5 +1,7 @@
 import { DelayedError, UnrecoverableError } from 'bullmq';
-import { attemptNumber, type StoredJob } from '../client/envelope.js';
+import { cancelMark } from '../client/cancel-mark.js';
+import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import { packResult, packSkip } from '../client/stored-result.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
 import { describeError, NEVER_RAN, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
@@ -21,15 +23,37 @@ class AttemptRetrying extends Error implements WithRetryDelay {
 export async function reportOutcome(job: StoredJob, token: string, outcome: AttemptOutcome): Promise<unknown> {
   switch (outcome.kind) {
     case 'succeeded':
-      return outcome.result;
+      return packResult(outcome.result);
+    case 'skipped':
+      return packSkip(outcome.reason);
+    case 'cancelled':
+      throw withoutStack(new AttemptFailed(cancelMark(outcome.reason)));
+    case 'snoozed':
+      // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
+      await job.updateProgress({
+        ...saidOfAttempt(job),
+        attempt: attemptNumber(job),
+        snoozedUntil: outcome.until,
+      } satisfies ProgressRecord);
+      return putBack(job, token, outcome.until);
     case 'released':
-      await job.moveToDelayed(outcome.until, token);
-      throw new DelayedError();
+      return putBack(job, token, outcome.until);
     case 'failed':
       throw recorded(job, outcome, (message) => new AttemptFailed(message));
     case 'retrying':
       throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
+}
+
+async function putBack(job: StoredJob, token: string, until: number): Promise<never> {
+  await job.moveToDelayed(until, token);
+  throw new DelayedError();
+}
+
+/** It is no attempt that ended so. */
+function withoutStack(report: Error): Error {
+  report.stack = '';
+  return report;
 }
 
 function recorded(

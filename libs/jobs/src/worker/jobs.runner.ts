@@ -1,20 +1,32 @@
+import { inspect } from 'node:util';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { WaitingError } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
-import { Queues } from '../client/queues.js';
+import { BackgroundWork } from '../client/background-work.js';
 import type { StoredJob } from '../client/envelope.js';
-import { describeError } from '../retry/attempt-record.js';
+import { Queues } from '../client/queues.js';
+import type { AttemptOutcome } from '../execution/attempt-outcome.js';
+import { RetryLater } from '../execution/control-exceptions.js';
+import { JobsShutdownError } from '../execution/execution.errors.js';
+import { isFinal } from '../execution/final-errors.js';
+import { RunningJobs } from '../execution/running-jobs.js';
 import { TaskExecutor } from '../execution/task.executor.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { describeError } from '../retry/attempt-record.js';
 import { BootReport } from './boot-report.js';
+import { HeldJobs, type HeldJob } from './held-jobs.js';
 import { reportOutcome } from './job-processor.js';
+import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
 import { WorkerPresence } from './worker-presence.js';
 
 /** A worker with waiting jobs and a free slot that asks for no work this long (ms) does not consume. */
 const DEAF_AFTER = 20_000;
+/** How long (ms) tasks that were told to stop have to do so. */
+const TIME_TO_REACT = 1_000;
 
 /** Whether a queue of this process is worked, and if not, why. @publicApi */
 export interface Consumption {
@@ -28,38 +40,72 @@ export interface Consumption {
  * Runs this process's workers: from the end of the boot until its module is destroyed. An app that provides its
  * database in the root module calls {@link JobsRunner.drain} itself before `app.close()`.
  *
+ * @example
+ * ```ts
+ * import type { INestApplicationContext } from '@nestjs/common';
+ * import { JobsRunner } from 'nestjs-jobs';
+ *
+ * export function closeOnSigterm(app: INestApplicationContext): void {
+ *   process.once('SIGTERM', async () => {
+ *     await app.get(JobsRunner).drain();
+ *     await app.close();
+ *   });
+ * }
+ * ```
+ *
  * @publicApi
  */
 @Injectable()
 export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
   private readonly workers = new Map<string, JobsWorker>();
-  private readonly running = new Set<string>();
+  private readonly held: HeldJobs;
+  private readonly hooks = new ShutdownHooksCheck();
   private draining: Promise<void> | undefined;
+  /** The grace is over: nothing is begun any more. */
+  private isInterrupting = false;
 
   /** @internal */
   constructor(
     private readonly executor: TaskExecutor,
+    private readonly running: RunningJobs,
+    private readonly background: BackgroundWork,
     private readonly queues: Queues,
     private readonly presence: WorkerPresence,
     private readonly report: BootReport,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
-  ) {}
+  ) {
+    this.held = new HeldJobs(queues, backend);
+  }
+
+  /** BullMQ's workers hold connections, and these hold passwords. */
+  [inspect.custom](): string {
+    return `JobsRunner(${[...this.workers.keys()].join(', ')})`;
+  }
 
   onApplicationBootstrap(): void {
+    // Closed while it still booted: what began now would never be stopped.
+    if (this.draining) return;
     for (const queue of this.options.workedQueues) this.start(queue);
     this.report.log();
     this.presence.start();
+    if (this.workers.size > 0) this.hooks.start();
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.drain();
   }
 
+  /** Whether {@link JobsRunner.drain} was called, by Nest's shutdown or otherwise. It never ends. */
+  get isDraining(): boolean {
+    return this.draining !== undefined;
+  }
+
   /**
-   * Stops fetching jobs and waits for the running ones, at most `shutdown.grace`. Those that run on after it are run
-   * again by another process. Calling it twice is harmless.
+   * Stops fetching jobs, and waits for the running ones and for `jobs.background` work, at most `shutdown.grace`. Then
+   * `job.signal` of what still runs is aborted with {@link JobsShutdownError}; what has not ended a second later is given
+   * back: another process runs it again at once, and no attempt is spent. Calling it twice is harmless; it never rejects.
    */
   drain(): Promise<void> {
     this.draining ??= this.stop();
@@ -76,11 +122,13 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     const settings = { concurrency, lease: this.options.lease };
     const worker = this.backend.createWorker(
       queue,
-      (job: StoredJob, token?: string) => this.process(job, token!),
+      (job: StoredJob, token?: string) => this.process({ job, token: token! }),
       settings,
     );
     worker.on('error', (error) => {
-      if (!this.backend.isConnectionError(error)) this.logger.error(`Worker of queue ${queue}: ${error.message}`);
+      // That the claim on a job which was just given back cannot be renewed is no news.
+      if (this.isInterrupting || this.backend.isConnectionError(error)) return;
+      this.logger.error(`Worker of queue ${queue}: ${error.message}`);
     });
     worker.on('stalled', (jobId) => {
       this.logger.warn(`Job ${jobId} was left behind by a process that died or froze; it runs again.`);
@@ -89,15 +137,23 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     worker.run().catch((error: Error) => this.logger.error(`Worker of queue ${queue} stopped: ${error.message}`));
   }
 
-  private async process(job: StoredJob, token: string): Promise<unknown> {
-    this.running.add(job.id!);
-    try {
-      const outcome = await this.executor.execute(job);
-      if (outcome.kind === 'failed') this.logFailure(job, outcome.error);
-      return await reportOutcome(job, token, outcome);
-    } finally {
-      this.running.delete(job.id!);
-    }
+  private process(held: HeldJob): Promise<unknown> {
+    return this.held.during(held, async () => {
+      // Its fetch was under way when the fetching was stopped.
+      if (this.isInterrupting) return this.letGo(held);
+      const outcome = await this.executor.execute(held.job);
+      if (this.isInterrupting && isUnwanted(outcome)) return this.letGo(held);
+      // Another process may run it by now; BullMQ would refuse whatever we say of it.
+      if (await this.held.wasGivenBack(held)) throw new WaitingError();
+      if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
+      return reportOutcome(held.job, held.token, outcome);
+    });
+  }
+
+  /** How BullMQ is told that the job is not in this worker's hands any more. */
+  private async letGo(held: HeldJob): Promise<never> {
+    await this.held.giveBack(held);
+    throw new WaitingError();
   }
 
   private logFailure(job: StoredJob, error: unknown): void {
@@ -123,19 +179,68 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async stop(): Promise<void> {
-    await this.presence.stop();
+    this.hooks.stop();
     const workers = [...this.workers.values()];
-    const closing = Promise.all(workers.map((worker) => worker.close()));
+    const closing = workers.map((worker) => worker.close());
+    const leaving = this.presence.stop();
+    // A task may start background work as the last thing that it does.
+    const ending = Promise.allSettled(closing).then(() => this.background.finish());
+    if (!(await this.endsInTime(ending))) {
+      if (this.isBusy) await this.interrupt(ending);
+      await settlesWithin(this.options.connectTimeout, Promise.all(workers.map((worker) => worker.abandon())));
+    }
+    this.background.refuse();
+    await leaving;
+  }
+
+  private get isBusy(): boolean {
+    return this.held.size > 0 || this.background.size > 0;
+  }
+
+  private async endsInTime(ending: Promise<unknown>): Promise<boolean> {
     const { shutdownGrace, connectTimeout } = this.options;
     const deadline = Date.now() + shutdownGrace;
     do {
-      if (await settlesWithin(Math.min(connectTimeout, deadline - Date.now()), closing)) return;
+      if (await settlesWithin(Math.min(connectTimeout, deadline - Date.now()), ending)) return true;
       // Nothing runs any more, and yet a worker does not close: its connection is gone, and waiting helps nobody.
-    } while (this.running.size > 0 && Date.now() < deadline);
-    if (this.running.size > 0) {
-      const left = [...this.running].join(', ');
-      this.logger.warn(`Still running after ${shutdownGrace} ms, to be run again elsewhere: ${left}`);
-    }
-    await settlesWithin(connectTimeout, Promise.all(workers.map((worker) => worker.abandon())));
+    } while (this.isBusy && Date.now() < deadline);
+    return false;
   }
+
+  private async interrupt(ending: Promise<unknown>): Promise<void> {
+    this.isInterrupting = true;
+    for (const id of this.held.ids) this.running.get(id)?.abort(new JobsShutdownError(id));
+    this.background.abort();
+    await settlesWithin(TIME_TO_REACT, ending);
+    const unfinished = this.held.ids;
+    for (const id of unfinished) this.running.get(id)?.end();
+    await settlesWithin(this.options.connectTimeout, this.held.giveBackAll());
+    this.logInterruption(unfinished);
+  }
+
+  private logInterruption(unfinished: readonly string[]): void {
+    const { shutdownGrace } = this.options;
+    const { givenBackIds } = this.held;
+    const lost = unfinished.filter((id) => !givenBackIds.includes(id));
+    if (givenBackIds.length > 0) {
+      this.logger.warn(
+        `Not done ${shutdownGrace} ms after the shutdown began, and given back to run elsewhere: ${givenBackIds.join(', ')}`,
+      );
+    }
+    if (lost.length > 0) {
+      const reason = this.held.lastError?.message ?? 'no answer';
+      this.logger.warn(
+        `Could not be given back (${reason}), and runs again when its lease is over: ${lost.join(', ')}`,
+      );
+    }
+    if (this.background.size > 0) {
+      this.logger.warn(`Background work that is not done and ends with the process: ${this.background.size}`);
+    }
+  }
+}
+
+/** A failure of an attempt that was told to stop, unless the task says itself how the job is to go on. */
+function isUnwanted(outcome: AttemptOutcome): boolean {
+  if (outcome.kind === 'retrying') return !(outcome.error instanceof RetryLater);
+  return outcome.kind === 'failed' && outcome.ran && !isFinal(outcome.error);
 }

@@ -93,7 +93,8 @@ export class PostgresBackend extends SqlBackend {
     const deadline = Date.now() + timeout;
     while (!this.isPrepared || this.outage.lastError) {
       const left = deadline - Date.now();
-      if (left <= 0) throw new BackendUnavailableError(this.location, timeout, this.outage.lastError);
+      if (left <= 0 || this.closed.signal.aborted)
+        throw new BackendUnavailableError(this.location, timeout, this.outage.lastError);
       if (this.isPrepared) await settlesWithin(left, this.server.query('SELECT 1'));
       if (!this.isPrepared || this.outage.lastError) await sleep(Math.min(PROBE_EVERY, left));
     }

@@ -3,7 +3,9 @@ import type { SqlTransaction } from '../sql-transaction.js';
 import { ShadowedTableError, TransactionDatabaseError } from '../backend.errors.js';
 
 /** The only functions that adding jobs calls; inside, they find their tables whatever the search_path is. */
-const FUNCTIONS = /\b(add_job|add_jobs_bulk|add_flow)\(/;
+const ADDING = /\b(add_job|add_jobs_bulk|add_flow)\(/;
+/** What tells whether a job was there before. */
+const LOOKING = /(?<=SELECT \* FROM )job\b/;
 /** BullMQ's functions would add the job to a temporary table of the caller's, and it would be gone with the session. */
 const UNLESS_SHADOWED = ` WHERE to_regclass('pg_temp.job') IS NULL`;
 /** No such schema, no such function. */
@@ -33,14 +35,20 @@ class TransactionPool implements PgPool {
   ) {}
 
   async query<R>(text: string, params: readonly unknown[] = []): Promise<PgQueryResult<R>> {
-    if (!FUNCTIONS.test(text)) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to add jobs: ${text}`);
-    const guarded = text.replace(FUNCTIONS, `"${this.schema}".$1(`).replace(/;?\s*$/, UNLESS_SHADOWED);
     try {
-      return answered(await this.transaction.query(guarded, [...params]));
+      const { rows } = answered<R>(await this.transaction.query(this.qualified(text), [...params]));
+      if (rows.length === 0 && ADDING.test(text)) throw new ShadowedTableError();
+      return { rows };
     } catch (error) {
       if (!NOT_THERE.has((error as { code?: string }).code ?? '')) throw error;
       throw new TransactionDatabaseError(this.schema, this.location, error);
     }
+  }
+
+  private qualified(text: string): string {
+    if (LOOKING.test(text)) return text.replace(LOOKING, `"${this.schema}".job`);
+    if (!ADDING.test(text)) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to add jobs: ${text}`);
+    return text.replace(ADDING, `"${this.schema}".$1(`).replace(/;?\s*$/, UNLESS_SHADOWED);
   }
 
   connect(): Promise<PgPoolClient> {
@@ -59,7 +67,6 @@ class TransactionPool implements PgPool {
 }
 
 function answered<R>(answer: { rows: unknown[] }): PgQueryResult<R> {
-  if (Array.isArray(answer?.rows) && answer.rows.length === 0) throw new ShadowedTableError();
   if (Array.isArray(answer?.rows)) return answer as PgQueryResult<R>;
   throw new TypeError(
     'nestjs-jobs: the query function of a `transaction` must answer { rows }, as that of a pg client does. ' +

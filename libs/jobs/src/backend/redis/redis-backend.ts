@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { inspect } from 'node:util';
 import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
@@ -9,8 +10,10 @@ import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import type { BackendLogger } from '../backend-logger.js';
 import { OutageReport } from '../outage-report.js';
+import { forgetJob } from './forget-job.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
+import { RedisTagIndex } from './redis-tag-index.js';
 
 const MARK_CANCELLED = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'missing' end
@@ -19,6 +22,22 @@ if redis.call('LPOS', KEYS[2], ARGV[1]) then return 'active' end
 redis.call('HSETNX', KEYS[1], 'defa', ARGV[2])
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 'delayed' end
 return 'marked'`;
+
+/** The end of `wait` that workers take from; they take of the prioritized jobs only when it is empty. */
+const GIVE_BACK = `
+local job, lock, active, stalled, wait, meta, marker, events = unpack(KEYS)
+local id, token = unpack(ARGV)
+if redis.call('GET', lock) ~= token then return 0 end
+if redis.call('LREM', active, 1, id) == 0 then return 0 end
+redis.call('DEL', lock)
+redis.call('SREM', stalled, id)
+redis.call('HSET', job, 'priority', 0)
+redis.call('RPUSH', wait, id)
+local paused, concurrency, kept = unpack(redis.call('HMGET', meta, 'paused', 'concurrency', 'opts.maxLenEvents'))
+local maxed = concurrency and redis.call('LLEN', active) >= tonumber(concurrency)
+if not paused and not maxed then redis.call('ZADD', marker, 0, '0') end
+redis.call('XADD', events, 'MAXLEN', '~', kept or 10000, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+return 1`;
 
 /**
  * BullMQ's Redis backend. One connection for what producers send (it fails fast), one for what workers send (it waits
@@ -30,6 +49,7 @@ export class RedisBackend implements QueueBackend {
   readonly kind = 'redis';
   readonly location: string;
   readonly ledger: RedisLedger;
+  readonly tags: RedisTagIndex;
   private readonly producer: Redis | Cluster;
   private readonly prefix: string;
   /** Every connection, also those that BullMQ makes by duplicating one of ours. */
@@ -57,6 +77,12 @@ export class RedisBackend implements QueueBackend {
     this.location = describeLocation(this.producer);
     this.outage.of(this.location);
     this.ledger = new RedisLedger(this.producer, this.prefix);
+    this.tags = new RedisTagIndex(this.producer, this.prefix);
+  }
+
+  /** What is inside holds passwords. */
+  [inspect.custom](): string {
+    return `${this.constructor.name}(${this.location})`;
   }
 
   createQueue(name: string): Queue {
@@ -86,6 +112,16 @@ export class RedisBackend implements QueueBackend {
     if (found !== 'delayed') return found;
     await promoteIfDelayed(queue, jobId);
     return 'marked';
+  }
+
+  async giveBack(queue: Queue, jobId: string, token: string): Promise<boolean> {
+    const names = [jobId, `${jobId}:lock`, 'active', 'stalled', 'wait', 'meta', 'marker', 'events'];
+    const keys = names.map((name) => queue.toKey(name));
+    return (await this.producer.eval(GIVE_BACK, keys.length, ...keys, jobId, token)) === 1;
+  }
+
+  forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {
+    return forgetJob(this.producer, queue, jobId, endedBy);
   }
 
   ping(timeout: number): Promise<void> {

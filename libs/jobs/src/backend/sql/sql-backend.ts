@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   FlowProducer,
   Queue,
@@ -13,9 +14,11 @@ import { promoteIfDelayed } from '../promote-marked.js';
 import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
+import { forgetJob } from './forget-job.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlLedger } from './sql-ledger.js';
 import type { SqlPool } from './sql-pool.js';
+import { SqlTagIndex } from './sql-tag-index.js';
 import { WindowedQueueBackend } from './windowed-queue-backend.js';
 
 const MARK_CANCELLED = `
@@ -26,11 +29,25 @@ WITH marked AS (
 )
 SELECT (SELECT state FROM marked) AS marked, (SELECT state FROM job WHERE queue = $1 AND id = $2) AS state`;
 
+/** Of what is given back, the last comes first. `seq` alone orders within one priority only. */
+const GIVE_BACK = `
+WITH given_back AS (
+  UPDATE job
+     SET state = 'waiting', priority = 0, seq = -nextval('job_seq'),
+         lock_token = NULL, locked_until_ms = NULL, stalled_marked = false
+   WHERE queue = $1 AND id = $2 AND state = 'active' AND lock_token = $3
+  RETURNING id
+)
+SELECT pg_notify('bullmq_jobs', $1),
+       publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'active'))
+  FROM given_back`;
+
 /** What Postgres and PGlite have in common: BullMQ's Postgres backend and the ledger, over one {@link SqlPool}. @internal */
 export abstract class SqlBackend implements QueueBackend {
   abstract readonly kind: QueueBackend['kind'];
   abstract readonly location: string;
   readonly ledger: SqlLedger;
+  readonly tags: SqlTagIndex;
   private readonly factory: BackendFactory<RedisQueueBackend>;
 
   protected constructor(
@@ -38,10 +55,16 @@ export abstract class SqlBackend implements QueueBackend {
     schema: string,
   ) {
     this.ledger = new SqlLedger(pool);
+    this.tags = new SqlTagIndex(pool);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
       new WindowedQueueBackend(new SqlConnection(pool, schema), name, options);
     // BullMQ's classes are typed for Redis unless every type that touches them names another backend.
     this.factory = factory as unknown as BackendFactory<RedisQueueBackend>;
+  }
+
+  /** What is inside holds passwords. */
+  [inspect.custom](): string {
+    return `${this.constructor.name}(${this.location})`;
   }
 
   createQueue(name: string): Queue {
@@ -68,6 +91,15 @@ export abstract class SqlBackend implements QueueBackend {
     if (marked !== null) return 'marked';
     if (state === null) return 'missing';
     return state === 'active' ? 'active' : 'finished';
+  }
+
+  async giveBack(queue: Queue, jobId: string, token: string): Promise<boolean> {
+    const { rows } = await this.pool.query(GIVE_BACK, [queue.name, jobId, token]);
+    return rows.length > 0;
+  }
+
+  forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {
+    return forgetJob(this.pool, queue, jobId, endedBy);
   }
 
   ping(timeout: number): Promise<void> {

@@ -1,0 +1,51 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { TaggedJob, TagIndex } from '../tag-index.js';
+
+/** Entries that one call writes: Redis serves nobody else meanwhile. */
+const BATCH = 500;
+
+/** The whole set goes when its last entry has expired: a tag may never be used again. */
+const ADD = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+for i = 1, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'GT', now + ARGV[i + 1], ARGV[i]) end
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], last[2])`;
+
+const LIST = `
+local time = redis.call('TIME')
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. time[1] * 1000 + math.floor(time[2] / 1000), '+inf')`;
+
+/** A sorted set for each tag, by expiry. @internal */
+export class RedisTagIndex implements TagIndex {
+  constructor(
+    private readonly client: Redis | Cluster,
+    private readonly prefix: string,
+  ) {}
+
+  async add(jobs: readonly TaggedJob[]): Promise<void> {
+    const byTag = new Map<string, (string | number)[]>();
+    for (const { tag, jobId, ttl } of jobs) {
+      const entries = byTag.get(tag);
+      if (entries) entries.push(jobId, Math.ceil(ttl));
+      else byTag.set(tag, [jobId, Math.ceil(ttl)]);
+    }
+    const calls = [...byTag].flatMap(([tag, entries]) =>
+      Array.from({ length: Math.ceil(entries.length / (2 * BATCH)) }, (_, n) => {
+        return this.client.eval(ADD, 1, this.key(tag), ...entries.slice(n * 2 * BATCH, (n + 1) * 2 * BATCH));
+      }),
+    );
+    await Promise.all(calls);
+  }
+
+  async jobsWith(tag: string): Promise<string[]> {
+    const ids = (await this.client.eval(LIST, 1, this.key(tag))) as string[];
+    return ids.sort();
+  }
+
+  /** With an underscore, which no queue has in its name: BullMQ's keys begin with that. */
+  private key(tag: string): string {
+    return `${this.prefix}:_tag:${tag}`;
+  }
+}

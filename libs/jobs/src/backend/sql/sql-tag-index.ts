@@ -1,0 +1,41 @@
+import type { PgQueryable } from 'bullmq';
+import type { TaggedJob, TagIndex } from '../tag-index.js';
+
+/**
+ * Of what has expired, in the whole ledger, twice as much is deleted as is written: so it does not pile up. An entry that
+ * is written at the same time must be left alone, since one statement cannot change a row twice.
+ */
+const ADD = `
+WITH entry AS (
+  SELECT 'tag:' || tag AS collection, "jobId" AS key, clock_timestamp() + max(ttl) * interval '1 millisecond' AS expires_at
+    FROM jsonb_to_recordset($1::jsonb) AS entry (tag text, "jobId" text, ttl double precision)
+   GROUP BY 1, 2
+), swept AS (
+  DELETE FROM jobs_ledger WHERE (collection, key) IN (
+    SELECT collection, key FROM jobs_ledger AS old
+     WHERE expires_at <= clock_timestamp()
+       AND NOT EXISTS (SELECT FROM entry WHERE entry.collection = old.collection AND entry.key = old.key)
+     ORDER BY expires_at LIMIT 2 * $2::integer FOR UPDATE SKIP LOCKED
+  )
+)
+INSERT INTO jobs_ledger AS old (collection, key, value, expires_at)
+SELECT collection, key, 'true'::jsonb, expires_at FROM entry ORDER BY collection, key
+ON CONFLICT (collection, key) DO UPDATE SET expires_at = greatest(old.expires_at, EXCLUDED.expires_at)`;
+
+const LIST = `
+SELECT key FROM jobs_ledger WHERE collection = 'tag:' || $1 AND expires_at > clock_timestamp()
+ORDER BY key COLLATE "C"`;
+
+/** Rows of the ledger, a collection for each tag. @internal */
+export class SqlTagIndex implements TagIndex {
+  constructor(private readonly sql: PgQueryable) {}
+
+  async add(jobs: readonly TaggedJob[]): Promise<void> {
+    await this.sql.query(ADD, [JSON.stringify(jobs), jobs.length]);
+  }
+
+  async jobsWith(tag: string): Promise<string[]> {
+    const { rows } = await this.sql.query<{ key: string }>(LIST, [tag]);
+    return rows.map(({ key }) => key);
+  }
+}

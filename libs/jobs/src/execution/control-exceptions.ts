@@ -1,0 +1,149 @@
+import { IntrinsicException } from '@nestjs/common';
+import { invalidArgument, requireDuration } from '../client/invalid-argument.error.js';
+import type { Duration } from '../options/jobs-options.js';
+import { NonRetryableError } from './execution.errors.js';
+
+const LONGEST_REASON = 500;
+
+/** Options of {@link RetryLater}. @publicApi */
+export interface RetryLaterOptions extends ErrorOptions {
+  /** Shown as `error.message` of the attempt. @default that of `cause`, if it is an error */
+  message?: string;
+  /** Shown as `error.code` of the attempt. */
+  code?: string;
+}
+
+/**
+ * Thrown by a task, ends the attempt as failed and says itself when the next one is due, whatever the retry policy says
+ * of the wait. The attempt is spent: after the last one the job fails with this error.
+ *
+ * The idea is Celery's `self.retry(countdown=..., exc=...)`.
+ *
+ * @throws {@link InvalidArgumentError} when the delay is none.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { RetryLater, Task } from 'nestjs-jobs';
+ *
+ * @Injectable()
+ * export class Rates {
+ *   @Task({ retry: { attempts: 10 } })
+ *   async load(url: string): Promise<unknown> {
+ *     const answer = await fetch(url);
+ *     const seconds = Number(answer.headers.get('retry-after') ?? 60);
+ *     if (answer.status === 429) throw new RetryLater(seconds * 1_000, { message: 'The bank is busy.' });
+ *     return answer.json();
+ *   }
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export class RetryLater extends IntrinsicException {
+  override readonly name: string = 'RetryLater';
+  /** Milliseconds until the next attempt. */
+  readonly delay: number;
+  readonly code?: string;
+
+  /** @param delay - milliseconds, or a string like `'5m'`; zero or more. */
+  constructor(delay: Duration, options: RetryLaterOptions = {}) {
+    const milliseconds = requireDuration('the delay of RetryLater', delay);
+    const {
+      cause,
+      code,
+      message = cause instanceof Error ? cause.message : 'The task asked for another attempt.',
+    } = options;
+    super(message, 'cause' in options ? { cause } : undefined);
+    this.delay = milliseconds;
+    if (code !== undefined) this.code = code;
+  }
+}
+
+/**
+ * Thrown by a task, puts the job back until `delay` has passed: its state is `scheduled` again. No attempt is spent, so a
+ * job may snooze as often as it likes; what it said with `stage` and `progress` stays to be read meanwhile.
+ *
+ * The idea is Oban's `{:snooze, seconds}`.
+ *
+ * @throws {@link InvalidArgumentError} when the delay is none.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { type JobContext, Snooze, Task } from 'nestjs-jobs';
+ *
+ * @Injectable()
+ * export class Exports {
+ *   @Task()
+ *   async fetch(payload: { url: string }, job: JobContext): Promise<string> {
+ *     const answer = await fetch(payload.url, { signal: job.signal });
+ *     if (answer.status === 202) throw new Snooze('30s');
+ *     return answer.text();
+ *   }
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export class Snooze extends IntrinsicException {
+  override readonly name: string = 'Snooze';
+  /** Milliseconds until the task runs again. */
+  readonly delay: number;
+
+  /** @param delay - milliseconds, or a string like `'5m'`; zero or more. */
+  constructor(delay: Duration) {
+    const milliseconds = requireDuration('the delay of Snooze', delay);
+    super(`The task asked to run again in ${milliseconds} ms.`);
+    this.delay = milliseconds;
+  }
+}
+
+/**
+ * Thrown by a task that finds nothing to do, ends its job as `succeeded`, with the reason in the status and null as the
+ * result.
+ *
+ * The idea is Oban's `{:cancel, reason}`, as a success: nobody has to look into it.
+ *
+ * @throws {@link InvalidArgumentError} when the reason is no text.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { Skip, Task } from 'nestjs-jobs';
+ *
+ * @Injectable()
+ * export class Reminders {
+ *   @Task()
+ *   async remind(payload: { invoiceId: string; paid: boolean }): Promise<void> {
+ *     if (payload.paid) throw new Skip('already paid');
+ *   }
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export class Skip extends IntrinsicException {
+  override readonly name: string = 'Skip';
+  /** At most 500 characters of what was given. */
+  readonly reason: string;
+
+  constructor(reason: string) {
+    if (typeof reason !== 'string' || reason.trim() === '') {
+      throw invalidArgument('the reason of Skip', 'text', reason);
+    }
+    super(reason);
+    this.reason = reason.slice(0, LONGEST_REASON).replaceAll('\u0000', '\ufffd').toWellFormed();
+  }
+}
+
+/** What a task throws to say how its job goes on. @internal */
+export type ControlException = NonRetryableError | RetryLater | Snooze | Skip;
+
+/** @internal */
+export function isControlException(error: unknown): error is ControlException {
+  return (
+    error instanceof IntrinsicException &&
+    (error instanceof NonRetryableError ||
+      error instanceof RetryLater ||
+      error instanceof Snooze ||
+      error instanceof Skip)
+  );
+}

@@ -1,0 +1,86 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import type { ExternalContextCreator } from '@nestjs/core';
+import { catchError, isObservable, throwError } from 'rxjs';
+import { JobContext } from './job-context.js';
+
+type Call = () => Promise<unknown>;
+type Target = (...args: unknown[]) => Promise<unknown>;
+
+interface ExceptionsHandler {
+  next(error: unknown, host: ArgumentsHost): unknown;
+}
+
+/** What Nest's creator keeps to itself: the places where an exception can be seen before anybody can change it. */
+interface Inside {
+  readonly interceptorsConsumer?: {
+    intercept(interceptors: readonly unknown[], args: unknown[], instance: object, callback: unknown, next: Call, type?: string): Promise<unknown>; // prettier-ignore
+  };
+  readonly externalErrorProxy?: {
+    createProxy(target: Target, handler: ExceptionsHandler, type?: string): Target;
+  };
+}
+
+/**
+ * The same creator, with contexts that record control exceptions where they come from: those of pipes and of the method
+ * under all interceptors, those of guards and of interceptors under all filters.
+ *
+ * Nest has no public place so far inside. Wrapping the method would change what `getHandler()` gives; an interceptor of
+ * ours would cost every job, and stand outside of those that the user puts on the method.
+ *
+ * @throws when this version of Nest is built otherwise.
+ * @internal
+ */
+export function withControlRecord(creator: ExternalContextCreator): ExternalContextCreator {
+  const { interceptorsConsumer, externalErrorProxy } = creator as unknown as Inside;
+  if (typeof interceptorsConsumer?.intercept !== 'function' || typeof externalErrorProxy?.createProxy !== 'function') {
+    throw new Error(
+      'nestjs-jobs: the ExternalContextCreator of this version of @nestjs/core is built in a way that is not known here. ' +
+        'Install one that the peerDependencies of nestjs-jobs allow.',
+    );
+  }
+  const recording: Required<Inside> = {
+    interceptorsConsumer: {
+      intercept: (interceptors, args, instance, callback, next, type) => {
+        // Without interceptors the exception goes straight to the filters.
+        const call = interceptors.length > 0 ? recordingCall(contextIn(args), next) : next;
+        return interceptorsConsumer.intercept(interceptors, args, instance, callback, call, type);
+      },
+    },
+    externalErrorProxy: {
+      createProxy: (target, handler, type) => externalErrorProxy.createProxy(target, recordingHandler(handler), type),
+    },
+  };
+  return Object.assign(Object.create(creator) as ExternalContextCreator, recording);
+}
+
+function recordingCall(context: JobContext, next: Call): Call {
+  return () => {
+    // An interceptor that tries again must not start anew what has been decided.
+    if (context.control) return Promise.reject(context.control);
+    return next().then(
+      (result) => (isObservable(result) ? result.pipe(catchError((error) => throwError(() => record(error)))) : result),
+      (error: unknown) => {
+        throw record(error);
+      },
+    );
+  };
+
+  function record(error: unknown): unknown {
+    context.record(error);
+    return error;
+  }
+}
+
+function recordingHandler(handler: ExceptionsHandler): ExceptionsHandler {
+  return {
+    next(error, host) {
+      contextIn(host.getArgs()).record(error);
+      return handler.next(error, host);
+    },
+  };
+}
+
+/** A task's handler is called with the payload and the context. */
+function contextIn(args: unknown[]): JobContext {
+  return args[1] as JobContext;
+}
