@@ -91,9 +91,9 @@ describe.each(backends)('a process on $name', (backend) => {
     await child.waitForLine(new RegExp(`^RUN ${id} 1$`));
     await child.waitForLine(/^READY$/);
     void child.kill('SIGTERM');
-    await child.waitForLine(/^SIGTERM 1$/);
+    await child.waitForLine(/^DRAINING$/);
     void child.kill('SIGTERM');
-    await child.waitForLine(/^SIGTERM 2$/);
+    await child.waitForLine(/^SIGTERM AGAIN$/);
     expect(await child.kill('SIGCONT')).toEqual(ENDED_BY_SIGTERM);
     expect(child.stdout).toContain(`DONE ${id}`);
     expect(child.output()).not.toMatch(/ABORTED|given back|ERROR/);

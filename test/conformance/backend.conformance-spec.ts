@@ -146,6 +146,18 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
       await Promise.all([events.close(), queue.close()]);
     });
 
+    it('[C8] lets a worker that closes fetch nothing, also when it was about to', async () => {
+      const queue = backend.createQueue('closing');
+      await queue.add('job', {}, { jobId: 'job_1' });
+      const worker = backend.createWorker('closing', async (_job, _token) => null, { concurrency: 1, lease: 30_000 });
+      const closed = worker.close();
+      const fetch = worker as unknown as { moveToActive(token: string): Promise<unknown> };
+      expect(await fetch.moveToActive('token')).toBeUndefined();
+      expect(await queue.getJobState('job_1')).toBe('waiting');
+      await closed;
+      await queue.close();
+    });
+
     it.each(CONCURRENCIES)('tells who waits of an end without polling, at concurrency %i', async (concurrency) => {
       const name = `events-${concurrency}`;
       const queue = backend.createQueue(name);

@@ -143,7 +143,7 @@ describe.each(backends)('the shutdown on $name', (backend) => {
       expect(await idle.jobs.job(job.id).status()).toMatchObject({ state: 'pending', attempt: 0, attempts: [] });
       await idle.close();
 
-      const second = await start();
+      const second = await start({}, { logger });
       expect(await second.jobs.job(job.id).result()).toBe('run 2');
       const status = await second.jobs.job(job.id).status();
       expect(status).toMatchObject({ state: 'succeeded', attempt: 1, attempts: [{ attempt: 1 }] });

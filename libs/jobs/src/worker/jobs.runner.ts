@@ -142,9 +142,11 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       // Its fetch was under way when the fetching was stopped.
       if (this.isInterrupting) return this.letGo(held);
       const outcome = await this.executor.execute(held.job);
-      if (this.isInterrupting && isUnwanted(outcome)) return this.letGo(held);
-      // Another process may run it by now; BullMQ would refuse whatever we say of it.
-      if (await this.held.wasGivenBack(held)) throw new WaitingError();
+      if (this.isInterrupting) {
+        if (isUnwanted(outcome)) return this.letGo(held);
+        // Another process may run it by now; BullMQ would refuse whatever we say of it.
+        if (await this.held.wasGivenBack(held)) throw new WaitingError();
+      }
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
       return reportOutcome(held.job, held.token, outcome);
     });
