@@ -18,6 +18,8 @@ import {
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { isJobsContext, JobsModule, JobsService, Task, task } from 'nestjs-jobs';
+import { Type } from 'class-transformer';
+import { IsString, ValidateNested } from 'class-validator';
 import type { Observable } from 'rxjs';
 import { backends, uniqueNamespace } from '../support/backends.js';
 import { MemoryLogger } from '../support/memory-logger.js';
@@ -96,23 +98,19 @@ class OtherFilter implements ExceptionFilter<SyntaxError> {
   }
 }
 
-class Note {
-  text!: string;
+class Author {
+  @IsString()
+  name!: string;
 }
 
-/** ValidationPipe takes the two packages that it needs as options; these do as little as shows that it is asked. */
-const validation = new ValidationPipe({
-  transform: true,
-  transformerPackage: {
-    plainToInstance: (type: new () => object, plain: object) => Object.assign(new type(), plain),
-  } as never,
-  validatorPackage: {
-    validate: async (note: object) =>
-      note instanceof Note && typeof note.text !== 'string'
-        ? [{ property: 'text', constraints: { isString: 'text must be a string' } }]
-        : [],
-  } as never,
-});
+class Note {
+  @IsString()
+  text!: string;
+
+  @ValidateNested()
+  @Type(() => Author)
+  author?: Author;
+}
 
 @Injectable()
 class Notes {
@@ -123,7 +121,7 @@ class Notes {
 
   @Task()
   keep(note: Note): string {
-    return `${note.constructor.name} ${note.text}`;
+    return `${note.constructor.name} ${note.text} by ${note.author?.constructor.name}, ${Object.keys(note).join()}`;
   }
 
   @Task()
@@ -190,7 +188,7 @@ describe.each(backends)('global enhancers on $name', (backend) => {
   let started: Awaited<ReturnType<typeof start>>;
   beforeAll(async () => {
     started = await start(Feature, (app) => {
-      app.useGlobalPipes(new Suffix(), validation);
+      app.useGlobalPipes(new Suffix(), new ValidationPipe({ transform: true, whitelist: true }));
       app.useGlobalFilters(new OtherFilter());
     });
   });
@@ -225,10 +223,13 @@ describe.each(backends)('global enhancers on $name', (backend) => {
 
   it('make DTO classes of payloads and validate them', async () => {
     const keep = task(Notes, 'keep');
-    expect(await (await started.jobs.enqueue(keep, { text: 'hello' })).result()).toBe('Note hello');
-    const job = await started.jobs.enqueue(keep, { text: 7 } as unknown as Note);
-    await expect(job.result()).rejects.toMatchObject({ error: { name: 'BadRequestException' } });
-    expect((await job.status()).attempts).toHaveLength(1);
+    const note = { text: 'hello', author: { name: 'Ada' }, extra: 1 };
+    expect(await (await started.jobs.enqueue(keep, note)).result()).toBe('Note hello by Author, text,author');
+    for (const wrong of [{ text: 7 }, { text: 'hello', author: { name: 7 } }]) {
+      const job = await started.jobs.enqueue(keep, wrong as unknown as Note);
+      await expect(job.result()).rejects.toMatchObject({ error: { name: 'BadRequestException' } });
+      expect((await job.status()).attempts).toHaveLength(1);
+    }
   });
 
   it('are followed by transient ones that have their dependencies', async () => {

@@ -9,6 +9,8 @@ import {
 } from '@nestjs/common';
 import { APP_PIPE, REQUEST } from '@nestjs/core';
 import { JobContext, Payload, PayloadInvalidError, Task, task, type StandardSchemaV1 } from 'nestjs-jobs';
+import { type } from 'arktype';
+import * as v from 'valibot';
 import { z } from 'zod';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
@@ -59,6 +61,31 @@ class Orders {
   }
 }
 
+/** One schema in three libraries that implement the standard: each turns the text into a number. */
+const countSchemas = {
+  zod: z.object({ count: z.string().regex(/^\d+$/).transform(Number) }),
+  valibot: v.object({ count: v.pipe(v.string(), v.regex(/^\d+$/), v.transform(Number)) }),
+  arktype: type({ count: type('/^\\d+$/').pipe(Number) }),
+};
+
+@Injectable()
+class Counts {
+  @Task({ schema: countSchemas.zod })
+  zod({ count }: { count: number }): number {
+    return count;
+  }
+
+  @Task({ schema: countSchemas.valibot })
+  valibot({ count }: { count: number }): number {
+    return count;
+  }
+
+  @Task({ schema: countSchemas.arktype })
+  arktype({ count }: { count: number }): number {
+    return count;
+  }
+}
+
 @Injectable({ scope: Scope.REQUEST })
 class ScopedOrders {
   constructor(@Inject(REQUEST) private readonly job: JobContext) {}
@@ -87,7 +114,7 @@ describe.each(backends)('[C1] the schema of a task on $name', (backend) => {
     const pipes = [{ provide: APP_PIPE, useFactory: () => new StandardSchemaValidationPipe() }];
     started = await startJobsApp({
       backend,
-      providers: [Orders, ScopedOrders, ...pipes],
+      providers: [Orders, ScopedOrders, Counts, ...pipes],
       options: { queues: { orders: {} } },
     });
   });
@@ -148,6 +175,14 @@ describe.each(backends)('[C1] the schema of a task on $name', (backend) => {
   it('is applied once, before the pipes, with a global pipe for schemas as well', async () => {
     expect(await (await started.jobs.enqueue(task(Orders, 'double'), 20)).result()).toBe(42);
     expect(await (await started.jobs.enqueue(task(ScopedOrders, 'double'), 21)).result()).toBe('1: 42');
+  });
+
+  it.each(['zod', 'valibot', 'arktype'] as const)('may be of %s', async (library) => {
+    const count = task(Counts, library);
+    // A caller passes what the schema takes; the method is written for what the schema makes of it.
+    expect(await (await started.jobs.enqueue(count, { count: '42' } as never)).result()).toBe(42);
+    const enqueue = started.jobs.enqueue(count, { count: 'many' } as never);
+    await expect(enqueue).rejects.toMatchObject({ name: 'PayloadInvalidError', issues: [{ path: '$.count' }] });
   });
 
   it('says what a payload that was left out becomes', async () => {

@@ -131,7 +131,11 @@ export interface JobsModuleOptions {
    */
   lease?: Duration;
   shutdown?: {
-    /** How long a stopping process waits for its running jobs. @default '30s' */
+    /**
+     * How long a stopping process waits for its running jobs. The default leaves five of the thirty seconds that
+     * Kubernetes gives a pod by default: time to give the unfinished jobs back and to close. Sidekiq's is the same.
+     * @default '25s'
+     */
     grace?: Duration;
   };
 }

@@ -41,7 +41,7 @@ describe('module options', () => {
       maxPayloadSize: 262_144,
       unknownTaskGrace: 3_600_000,
       lease: 30_000,
-      shutdownGrace: 30_000,
+      shutdownGrace: 25_000,
     });
   });
 

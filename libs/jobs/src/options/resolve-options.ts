@@ -68,7 +68,7 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     maxPayloadSize: payload.byteSize('maxSize', 256 * 1024),
     unknownTaskGrace: reader.duration('unknownTaskGrace', HOUR),
     lease: reader.duration('lease', 30 * SECOND),
-    shutdownGrace: shutdown.duration('grace', 30 * SECOND),
+    shutdownGrace: shutdown.duration('grace', 25 * SECOND),
   };
   // It may hold a password, and whoever logs a provider logs the options that it holds.
   Object.defineProperty(resolved, 'connection', { enumerable: false });

@@ -1,5 +1,7 @@
+import { type } from 'arktype';
 import { expectTypeOf } from 'expect-type';
 import { of, type Observable } from 'rxjs';
+import * as v from 'valibot';
 import { z } from 'zod';
 import type { JobsService } from '../client/jobs.service.js';
 import type { JobContext } from '../execution/job-context.js';
@@ -15,6 +17,27 @@ const charge = taskContract('billing.charge', { queue: 'billing', input, output 
 const refund = taskContract<{ id: string }, { done: boolean | undefined }>('billing.refund', { priority: 7 });
 const sweep = taskContract('billing.sweep');
 const report = taskContract('billing.report', { output: z.object({ pages: z.number() }) });
+
+const ofArktype = taskContract('counts.arktype', {
+  input: type({ count: type('/^\\d+$/').pipe(Number) }),
+  output: type({ doubled: 'number' }),
+});
+const ofValibot = taskContract('counts.valibot', {
+  input: v.object({ count: v.pipe(v.string(), v.transform(Number)) }),
+  output: v.object({ doubled: v.number() }),
+});
+
+class Counts {
+  @Task(ofArktype)
+  arktype({ count }: { count: number }): { doubled: number } {
+    return { doubled: count * 2 };
+  }
+
+  @Task(ofValibot)
+  valibot({ count }: { count: number }): { doubled: number } {
+    return { doubled: count * 2 };
+  }
+}
 
 class Booking {
   id!: string;
@@ -57,6 +80,13 @@ class Billing {
 async function typesOfProducers(jobs: JobsService): Promise<void> {
   const charged = await jobs.enqueue(charge, { at: '2030-01-31T09:00:00Z' }, { delay: '1m' });
   expectTypeOf(await charged.result()).toEqualTypeOf<{ id: string }>();
+  const counted = await jobs.enqueue(ofArktype, { count: '21' });
+  expectTypeOf(await counted.result()).toEqualTypeOf<{ doubled: number }>();
+  expectTypeOf(await (await jobs.enqueue(ofValibot, { count: '21' })).result()).toEqualTypeOf<{ doubled: number }>();
+  // @ts-expect-error the schema takes a string
+  await jobs.enqueue(ofArktype, { count: 21 });
+  // @ts-expect-error the schema takes a string
+  await jobs.enqueue(ofValibot, { count: 21 });
   const refunded = await jobs.enqueue(refund, { id: 'a' });
   expectTypeOf(await refunded.result()).branded.toEqualTypeOf<{ done?: boolean }>();
   await jobs.enqueue(sweep);
@@ -167,6 +197,7 @@ abstract class WithCallbacks {
 describe('taskContract()', () => {
   it('is the reference that task() gives of the method', () => {
     expect(task(Billing, 'charge')).toMatchObject({ name: charge.name, options: charge.options });
+    expect(task(Counts, 'arktype').options).toEqual(ofArktype.options);
     expect(charge.options).toEqual({ name: 'billing.charge', queue: 'billing', schema: input });
     expect([typesOfProducers, WrongMethods, WithCallbacks]).toHaveLength(3);
   });

@@ -63,7 +63,7 @@ export function Task<Received, Returned>(
   options?: ContractTaskOptions,
 ): TaskMethodDecorator<Received, Returned>;
 export function Task<Schema extends StandardSchemaV1>(
-  options: TaskOptions & { schema: Schema },
+  options: Omit<TaskOptions, 'schema'> & { schema: Schema },
 ): TaskMethodDecorator<OutputOf<Schema>, unknown>;
 export function Task(options?: TaskOptions): MethodDecorator;
 export function Task(first: TaskOptions | TaskContract = {}, options: ContractTaskOptions = {}): MethodDecorator {
