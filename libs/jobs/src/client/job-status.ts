@@ -1,6 +1,7 @@
 /**
  * Where a job stands. `scheduled`: its time has not come, at first or again; `pending`: it may run; `blocked`: it waits
- * for children; `running`; `retrying`: it waits for its next attempt; the last three never change again.
+ * for children, only in a flow of BullMQ's; `running`; `retrying`: it waits for its next attempt; the last three never
+ * change again.
  *
  * @publicApi
  */

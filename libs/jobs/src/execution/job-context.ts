@@ -170,7 +170,7 @@ export class JobContext implements CurrentJob {
   }
 
   /**
-   * Adds a line to the job's log.
+   * Adds a line to the job's log. It is not in the status: `jobs.queue(name).getJobLogs(id)` reads it.
    *
    * @throws {@link AttemptEndedError}
    */

@@ -65,7 +65,8 @@ export type WorkersOption = boolean | { only: readonly string[] } | { except: re
 
 /**
  * Options that every task has, set once for a queue or for the module. What decides, each option by itself: the call of
- * `enqueue`, then `@Task`, then the defaults of the queue that the job goes to, then those of the module.
+ * `enqueue`, then `@Task` or the contract, then `@TaskDefaults`, then (of the priority) the route or the router, then the
+ * defaults of the queue that the job goes to, then those of the module.
  *
  * @publicApi
  */
