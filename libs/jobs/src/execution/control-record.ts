@@ -42,7 +42,8 @@ export function withControlRecord(creator: ExternalContextCreator): ExternalCont
     interceptorsConsumer: {
       intercept: (interceptors, args, instance, callback, next, type) => {
         // Without interceptors the exception goes straight to the filters.
-        const call = interceptors.length > 0 ? recordingCall(contextIn(args), next) : next;
+        if (interceptors.length === 0) return next();
+        const call = recordingCall(contextIn(args), next);
         return interceptorsConsumer.intercept(interceptors, args, instance, callback, call, type);
       },
     },

@@ -7,6 +7,7 @@ import { withControlRecord } from './control-record.js';
 import { JOBS_CONTEXT_TYPE } from './execution-context.js';
 import { globalEnhancersOf } from './global-enhancers.js';
 import type { JobContext } from './job-context.js';
+import { withFewerPromises } from './lean-contexts.js';
 import { withNamedGuards } from './named-guards.js';
 
 /** Runs the method behind a task through Nest's guards, interceptors, pipes and filters. @internal */
@@ -32,7 +33,7 @@ export class TaskContextCreator {
   private readonly external: ExternalContextCreator;
 
   constructor(external: ExternalContextCreator) {
-    this.external = withNamedGuards(withControlRecord(external));
+    this.external = withFewerPromises(withNamedGuards(withControlRecord(external)));
   }
 
   create(task: TaskDefinition): TaskHandler {

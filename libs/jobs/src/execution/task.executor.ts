@@ -55,10 +55,6 @@ export class TaskExecutor {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
     if (saidOfAttempt(job)?.unknownSince !== undefined) await this.rememberBegin(job);
-    return this.attempt(task, job);
-  }
-
-  private async attempt(task: TaskDefinition, job: StoredJob): Promise<AttemptOutcome> {
     const context = new JobContext(job, this.client);
     this.running.add(context);
     try {

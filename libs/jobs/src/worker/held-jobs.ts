@@ -40,14 +40,12 @@ export class HeldJobs {
     return this.failure;
   }
 
-  /** Keeps the job in the list for as long as `work` takes. */
-  async during<T>(held: HeldJob, work: () => Promise<T>): Promise<T> {
+  add(held: HeldJob): void {
     this.held.add(held);
-    try {
-      return await work();
-    } finally {
-      this.held.delete(held);
-    }
+  }
+
+  delete(held: HeldJob): void {
+    this.held.delete(held);
   }
 
   /** Lets another process have the job at once; once for each, however often it is asked. False when that failed. */

@@ -20,7 +20,7 @@ class AttemptRetrying extends Error implements WithRetryDelay {
 }
 
 /** Hands an attempt's outcome to BullMQ in the ways it understands: a return value, or what is thrown. @internal */
-export async function reportOutcome(job: StoredJob, token: string, outcome: AttemptOutcome): Promise<unknown> {
+export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOutcome): unknown {
   switch (outcome.kind) {
     case 'succeeded':
       return packResult(outcome.result);
@@ -29,13 +29,7 @@ export async function reportOutcome(job: StoredJob, token: string, outcome: Atte
     case 'cancelled':
       throw withoutStack(new AttemptFailed(cancelMark(outcome.reason)));
     case 'snoozed':
-      // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
-      await job.updateProgress({
-        ...saidOfAttempt(job),
-        attempt: attemptNumber(job),
-        snoozedUntil: outcome.until,
-      } satisfies ProgressRecord);
-      return putBack(job, token, outcome.until);
+      return snooze(job, token, outcome.until);
     case 'released':
       return putBack(job, token, outcome.until);
     case 'failed':
@@ -43,6 +37,13 @@ export async function reportOutcome(job: StoredJob, token: string, outcome: Atte
     case 'retrying':
       throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
+}
+
+async function snooze(job: StoredJob, token: string, until: number): Promise<never> {
+  const record: ProgressRecord = { ...saidOfAttempt(job), attempt: attemptNumber(job), snoozedUntil: until };
+  // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
+  await job.updateProgress(record);
+  return putBack(job, token, until);
 }
 
 async function putBack(job: StoredJob, token: string, until: number): Promise<never> {

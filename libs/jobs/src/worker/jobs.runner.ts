@@ -137,19 +137,23 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     worker.run().catch((error: Error) => this.logger.error(`Worker of queue ${queue} stopped: ${error.message}`));
   }
 
-  private process(held: HeldJob): Promise<unknown> {
-    return this.held.during(held, async () => {
+  private async process(held: HeldJob): Promise<unknown> {
+    this.held.add(held);
+    try {
       // Its fetch was under way when the fetching was stopped.
-      if (this.isInterrupting) return this.letGo(held);
+      if (this.isInterrupting) return await this.letGo(held);
       const outcome = await this.executor.execute(held.job);
       if (this.isInterrupting) {
-        if (isUnwanted(outcome)) return this.letGo(held);
+        if (isUnwanted(outcome)) return await this.letGo(held);
         // Another process may run it by now; BullMQ would refuse whatever we say of it.
         if (await this.held.wasGivenBack(held)) throw new WaitingError();
       }
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
-      return reportOutcome(held.job, held.token, outcome);
-    });
+      const reported = reportOutcome(held.job, held.token, outcome);
+      return reported instanceof Promise ? await reported : reported;
+    } finally {
+      this.held.delete(held);
+    }
   }
 
   /** How BullMQ is told that the job is not in this worker's hands any more. */

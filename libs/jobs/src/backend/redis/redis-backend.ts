@@ -10,6 +10,7 @@ import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import type { BackendLogger } from '../backend-logger.js';
 import { OutageReport } from '../outage-report.js';
+import { coalesceWrites } from './coalesced-writes.js';
 import { forgetJob } from './forget-job.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
@@ -182,6 +183,7 @@ export class RedisBackend implements QueueBackend {
 
   private own<Client extends Redis | Cluster>(client: Client): Client {
     this.clients.add(client);
+    coalesceWrites(client);
     client.on('end', () => this.clients.delete(client));
     client.on('ready', () => this.outage.over());
     client.on('error', (error: Error) => this.outage.because(error));
