@@ -1,5 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { BackendUnavailableError, Task, task, type JobsModuleOptions, type PostgresPoolOptions } from 'nestjs-jobs';
+import {
+  BackendUnavailableError,
+  JobsRunner,
+  RetryLater,
+  Snooze,
+  Task,
+  task,
+  type JobContext,
+  type JobsModuleOptions,
+  type PostgresPoolOptions,
+} from 'nestjs-jobs';
 import pg from 'pg';
 import { backends, postgresUrl, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -15,6 +25,23 @@ class Echo {
 }
 
 const echo = task(Echo, 'echo');
+
+@Injectable()
+class PutsItselfBack {
+  static runs = 0;
+
+  @Task({ retry: { attempts: 1 } })
+  snoozes(_payload: undefined, job: JobContext): number {
+    if (++PutsItselfBack.runs === 1) throw new Snooze(1);
+    return job.attempt;
+  }
+
+  @Task({ retry: { attempts: 2 } })
+  fails(_payload: undefined, job: JobContext): number {
+    if (job.attempt === 1) throw new RetryLater(1, { message: 'once' });
+    return job.attempt;
+  }
+}
 
 // `describe.each` refuses an empty table: a run for another backend has nothing to do here.
 const table = backends.filter(({ name }) => name === 'postgres');
@@ -38,7 +65,7 @@ if (table.length > 0) {
       options: JobsModuleOptions = {},
     ): Promise<JobsApp> {
       const backend = { name: 'postgres' as const, connection: () => ({ postgres }) };
-      return startJobsApp({ backend, providers: [Echo], options: { connectTimeout: 500, ...options } });
+      return startJobsApp({ backend, providers: [Echo, PutsItselfBack], options: { connectTimeout: 500, ...options } });
     }
 
     function throughProxy(): string {
@@ -49,6 +76,68 @@ if (table.length > 0) {
       const job = await eventually(() => jobs.enqueue(echo, 7));
       expect(await job.result()).toBe(7);
     }
+
+    it.each([
+      ['what the task said', /update_progress/],
+      ['when it is due', /move_to_delayed/],
+    ])('[C9] as a Snooze is stored, cut at %s: no attempt is spent, and the job runs again', async (_what, pattern) => {
+      PutsItselfBack.runs = 0;
+      const { jobs, close } = await start(throughProxy());
+      await (await eventually(() => jobs.enqueue(echo, 1))).result();
+      let cuts = 0;
+      proxy.cutWhen = (data) => pattern.test(data) && ++cuts <= 2;
+      const job = await jobs.enqueue(task(PutsItselfBack, 'snoozes'));
+      expect(await job.result({ timeout: '1m' })).toBe(1);
+      expect(await job.status()).toMatchObject({ state: 'succeeded', attempt: 1, attempts: [{ attempt: 1 }] });
+      expect({ cuts: cuts > 1, runs: PutsItselfBack.runs }).toEqual({ cuts: true, runs: 2 });
+      await close();
+    });
+
+    it('[C9] as the end of an attempt is stored: the attempt is told once', async () => {
+      const { jobs, close } = await start(throughProxy());
+      await (await eventually(() => jobs.enqueue(echo, 1))).result();
+      let cuts = 0;
+      proxy.cutWhen = (data) => /move_to_delayed/.test(data) && ++cuts <= 2;
+      const job = await jobs.enqueue(task(PutsItselfBack, 'fails'));
+      expect(await job.result({ timeout: '1m' })).toBe(2);
+      const { attempt, attempts } = await job.status();
+      expect({ attempt, told: attempts.map((each) => [each.attempt, each.error?.message]) }).toEqual({
+        attempt: 2,
+        told: [
+          [1, 'once'],
+          [2, undefined],
+        ],
+      });
+      expect(cuts).toBeGreaterThan(1);
+      await close();
+    });
+
+    it('[C8] a fetch that is answered after the drain: the job is not begun, and another process has it', async () => {
+      const namespace = uniqueNamespace();
+      const { app, jobs, close } = await start(postgresUrl(), { namespace, queues: { held: {} } });
+      // Fetches from a queue with a limit for the fleet come one after the other.
+      await jobs.queue('held').setGlobalConcurrency(5);
+      const lock = `(hashtext('bullmq:concurrency:held'))`;
+      await admin.query(`SELECT pg_advisory_lock${lock}`);
+      PutsItselfBack.runs = 0;
+      await jobs.enqueue(task(PutsItselfBack, 'snoozes'), undefined, { queue: 'held' });
+      await eventually(async () => {
+        const { rows } = await admin.query(
+          `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE '%move_to_active%'`,
+        );
+        return rows.length > 0;
+      });
+      await app.get(JobsRunner).drain();
+      await admin.query(`SELECT pg_advisory_unlock${lock}`);
+      const state = await eventually(async () => {
+        const { rows } = await admin.query<{ state: string }>(
+          `SELECT state FROM ${namespace}.job WHERE attempts_started > 0 AND state <> 'active'`,
+        );
+        return rows[0]?.state ?? null;
+      });
+      expect({ state, runs: PutsItselfBack.runs }).toEqual({ state: 'waiting', runs: 0 });
+      await close();
+    });
 
     it.each([
       ['while it sets up a client', /SET search_path/],

@@ -155,8 +155,16 @@ describe.each(backends)('the boot on $name', (backend: TestBackend) => {
       const refused = boot([Orders, Billing, Bystander]);
       await expect(refused).rejects.toThrow(DuplicateJobsModuleError);
       await expect(refused).rejects.toThrow(
-        /more than once in this app, by (Orders and by Billing|Billing and by Orders), so .*Call it once, in the root/,
+        /more than once in this app, by (Orders and by Billing|Billing and by Orders), so .*once, in the root/,
       );
+    });
+
+    it('one of them without a call', async () => {
+      @Module({ imports: [JobsModule] })
+      class Orders {}
+      const refused = boot([sync(), Orders]);
+      await expect(refused).rejects.toThrow(DuplicateJobsModuleError);
+      await expect(refused).rejects.toThrow(/by (RootTestModule and by Orders|Orders and by RootTestModule), so/);
     });
 
     it('but not one that two modules share', async () => {

@@ -10,6 +10,7 @@ import { backends, redisUrl, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { freePort } from '../support/services/free-port.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 
@@ -180,6 +181,39 @@ describeRedis(() => {
     admin.disconnect();
     await full.close();
     await redis.stop();
+  });
+
+  it('waits once for a Redis that falls silent after it took the jobs, however many ids are to be looked up', async () => {
+    const proxy = await TcpProxy.to(Number(new URL(redisUrl()).port));
+    const connectTimeout = 2_000;
+    const silent = await startProducer(`redis://127.0.0.1:${proxy.port}`, `${connectTimeout}ms`);
+    await eventually(() => silent.jobs.enqueueMany([{ task: double, payload: 0, options: { id: 'warm' } }]));
+    const timeToFail = async (count: number): Promise<number> => {
+      let fellSilent = false;
+      // The first thing that is read of a job that was added.
+      proxy.cutWhen = (data) => {
+        if (data.includes('hgetall')) proxy.freeze();
+        fellSilent ||= data.includes('hgetall');
+        return false;
+      };
+      const entries = Array.from({ length: count }, (_, n) => ({
+        task: double,
+        payload: n,
+        options: { id: `${count}-${n}` },
+      }));
+      const begin = Date.now();
+      await expect(silent.jobs.enqueueMany(entries)).rejects.toThrow(BackendUnavailableError);
+      const took = Date.now() - begin;
+      expect(fellSilent).toBe(true);
+      proxy.cutWhen = undefined;
+      proxy.thaw();
+      await eventually(() => silent.jobs.enqueueMany([{ task: double, payload: 0, options: { id: 'warm' } }]));
+      return took;
+    };
+    const one = await timeToFail(1);
+    expect(await timeToFail(500)).toBeLessThan(one + 2 * connectTimeout);
+    await silent.close();
+    await proxy.close();
   });
 
   it('rejects as enqueue does when Redis is away, and leaves nothing behind', async () => {

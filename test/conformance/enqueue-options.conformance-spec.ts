@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import {
   InvalidEnqueueOptionsError,
@@ -8,6 +9,7 @@ import {
   task,
   type EnqueueOptions,
   type JobHandle,
+  type StandardSchemaV1,
 } from 'nestjs-jobs';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
@@ -24,9 +26,16 @@ interface Seen {
   children: string[];
 }
 
+const patientSchema: StandardSchemaV1<undefined> = {
+  '~standard': { version: 1, vendor: 'test', validate: () => sleep(30, { value: undefined }) },
+};
+
 @Injectable()
 class Family {
   constructor(private readonly jobs: JobsService) {}
+
+  @Task({ schema: patientSchema })
+  patient(): void {}
 
   /** Enqueues as deep as `depth` says: one child by `enqueue`, one by `enqueueMany`. */
   @Task()
@@ -120,6 +129,22 @@ describe.each(backends)('options of enqueue on $name', (backend) => {
     expect(await late.status()).toMatchObject({ state: 'cancelled', reason: 'expired', attempts: [] });
     await Promise.all([delayed.result(), never.result()]);
     expect(Work.order.toSorted()).toEqual(['delayed', 'never']);
+  });
+
+  it('runAt is kept to the millisecond, however long the check of the payload takes', async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const entry = { task: task(Family, 'patient'), options: { runAt, tags: ['a'] } };
+    const jobs = [await started.jobs.enqueue(entry.task, undefined, entry.options)];
+    jobs.push(...(await started.jobs.enqueueMany([entry])));
+    for (const job of jobs) expect((await job.status()).scheduledFor).toBe(runAt);
+  });
+
+  it('[C1] what is no task is refused by its own error', async () => {
+    for (const none of [undefined, null, 'Work.echo', Work, { name: 'Work.echo' }]) {
+      const refused = started.jobs.enqueue(none as never, undefined as never);
+      await expect(refused).rejects.toThrow(InvalidEnqueueOptionsError);
+      await expect(refused).rejects.toThrow(/"task" must be a task as task\(Class, 'method'\) gives it, but is/);
+    }
   });
 
   it('[C1] what is no option is refused before anything is sent, also with what is inherited', async () => {

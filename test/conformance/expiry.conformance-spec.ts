@@ -28,7 +28,7 @@ class Expiring {
     return this.notes(name);
   }
 
-  @Task({ retry: { attempts: 2, delay: '1h', jitter: 'none' } })
+  @Task({ retry: { attempts: 2, delay: '1h', maxDelay: '1h', jitter: 'none' } })
   failsOnce(_payload: undefined, job: JobContext): number {
     if (job.attempt === 1) throw new Error('again');
     return job.attempt;

@@ -24,7 +24,7 @@ class Visited {
   static visits = new Map<string, Visit>();
 
   /** Lets the test hold its context. */
-  @Task({ retry: { attempts: 2, delay: '1h' } })
+  @Task({ retry: { attempts: 2, delay: '1h', maxDelay: '1h' } })
   async visit(key: string, job: JobContext): Promise<unknown> {
     const visit = Visited.visits.get(key)!;
     visit.context.reach(job);

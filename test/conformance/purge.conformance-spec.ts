@@ -13,7 +13,7 @@ class Absent {
 
 @Injectable()
 class Retrying {
-  @Task({ name: 'retrying', queue: 'narrow', retry: { delay: '1h', jitter: 'none' } })
+  @Task({ name: 'retrying', queue: 'narrow', retry: { delay: '1h', maxDelay: '1h', jitter: 'none' } })
   fail(): never {
     throw new Error('in an hour');
   }

@@ -1,7 +1,9 @@
 import { Injectable, Module, Scope, type Type } from '@nestjs/common';
 import {
+  InvalidEnqueueOptionsError,
   InvalidJobsOptionsError,
   InvalidRouteError,
+  JobsService,
   type JobsModuleOptions,
   type RoutedOptions,
   type TaskPlacement,
@@ -10,7 +12,7 @@ import {
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
-import { charge, PaymentsApp, queues, refund, send, settle, spawn } from '../support/payments.js';
+import { charge, Payments, PaymentsApp, queues, refund, send, settle, spawn } from '../support/payments.js';
 
 /** Records what it is asked, and answers what it is told. */
 @Injectable()
@@ -108,6 +110,20 @@ describe.each(backends)('a router on $name', (backend) => {
     const byInstance = await PaymentsApp.start(backend, { router: { route: () => ({ queue: 'low' }) } });
     expect(await byInstance.placed(charge)).toBe('low/5');
     await byInstance.close();
+  });
+
+  it('[Q4] is not passed over by what is enqueued before Nest has made it', async () => {
+    const tooEarly = {
+      provide: 'enqueues while the app is made',
+      inject: [JobsService],
+      useFactory: (jobs: JobsService) => jobs.enqueue(charge).catch((error: unknown) => error),
+    };
+    const options = { queues, router: Recorder, workers: false };
+    const { app: early, close } = await startJobsApp({ backend, providers: [Payments, tooEarly], options });
+    const error = early.get<Error>(tooEarly.provide);
+    expect(error).toBeInstanceOf(InvalidEnqueueOptionsError);
+    expect(error.message).toMatch(/"payment\.charge" must be enqueued after.*router.*onModuleInit or later/);
+    await close();
   });
 
   describe('does not boot', () => {

@@ -63,6 +63,20 @@ class ForThisJob {
   constructor(@Inject(REQUEST) readonly job: JobContext) {}
 }
 
+/** Made anew for each job, with a durable provider beside it. */
+@Injectable()
+class Both {
+  constructor(
+    private readonly perJob: ForThisJob,
+    private readonly database: TenantDatabase,
+  ) {}
+
+  @Task()
+  tell(): { job: string; tenant: string } {
+    return { job: this.perJob.job.id, tenant: this.database.request.tenant };
+  }
+}
+
 @Injectable()
 class NeedsJob implements CanActivate {
   constructor(private readonly perJob: ForThisJob) {}
@@ -113,7 +127,7 @@ class Static {
   }
 }
 
-@Module({ providers: [TenantDatabase, TenantTasks, ForThisJob, Counter, Enhanced, Static] })
+@Module({ providers: [TenantDatabase, TenantTasks, ForThisJob, Counter, Both, Enhanced, Static] })
 class Feature {}
 
 describe.each(backends)('scopes on $name', (backend) => {
@@ -136,6 +150,15 @@ describe.each(backends)('scopes on $name', (backend) => {
     expect(await tell()).toBe(1);
     expect(await (await started.jobs.enqueue(task(Enhanced, 'tell'))).result()).toMatch(/^count 1,/);
     expect(await tell()).toBe(2);
+  });
+
+  it('give the job as the request to what is made for it alone, also where a strategy keeps durable trees', async () => {
+    ContextIdFactory.apply(new ByTenant());
+    const headers = { 'x-tenant': 'acme' };
+    const job = await started.jobs.enqueue(task(Both, 'tell'), undefined, { headers });
+    expect(await job.result()).toEqual({ job: job.id, tenant: 'acme' });
+    const guarded = await started.jobs.enqueue(task(Enhanced, 'tell'), undefined, { headers });
+    expect(await guarded.result()).toMatch(/^count 1,/);
   });
 
   it('keep durable providers over the jobs of one tenant, with what the strategy says as the request', async () => {

@@ -100,7 +100,7 @@ export class Work {
 
 @Injectable()
 export class Slow {
-  @Task({ name: 'Work.slow', retry: { attempts: 2, delay: '1h', jitter: 'none' } })
+  @Task({ name: 'Work.slow', retry: { attempts: 2, delay: '1h', maxDelay: '1h', jitter: 'none' } })
   fails(): never {
     throw new Error('try me in an hour');
   }

@@ -1,9 +1,10 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, SetMetadata, type DynamicModule } from '@nestjs/common';
 import { RunningJobs } from './execution/running-jobs.js';
 import { TaskContextCreator } from './execution/task-context.creator.js';
 import { TaskExecutor } from './execution/task.executor.js';
 import { JobsCoreModule } from './jobs-core.module.js';
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
+import { HOLDS_WORKERS } from './options/one-jobs-module.js';
 import { BootReport } from './worker/boot-report.js';
 import { JobsRunner } from './worker/jobs.runner.js';
 import { WorkerPresence } from './worker/worker-presence.js';
@@ -32,6 +33,7 @@ import { WorkerPresence } from './worker/worker-presence.js';
  *
  * @publicApi
  */
+@SetMetadata(HOLDS_WORKERS, true)
 @Module({
   providers: [RunningJobs, TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, JobsRunner],
   exports: [JobsRunner],
@@ -40,8 +42,8 @@ export class JobsModule {
   /**
    * With no options: embedded, everything in `.jobs/`.
    *
-   * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError}, {@link DuplicateJobsModuleError} when it is
-   * called twice in one app, and the errors of tasks, all at boot.
+   * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError}, {@link DuplicateJobsModuleError} when the
+   * module is imported twice in one app, and the errors of tasks, all at boot.
    */
   static forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
     return this.around(JobsCoreModule.forRoot(options));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isNotConnectionError, Worker, type Job, type JobJson } from 'bullmq';
+import { isNotConnectionError, Worker, type Job, type JobJson, type Span } from 'bullmq';
 
 /** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
 const PAUSE_AFTER_REFUSAL = 1_000;
@@ -25,6 +25,34 @@ export class JobsWorker extends Worker {
   protected override nextJobFromJobData(...fetched: [JobJson?, string?, string?]): Promise<Job> {
     this.lastFetchAt = Date.now();
     return super.nextJobFromJobData(...fetched);
+  }
+
+  /** While the store is away BullMQ tries again, and adds the attempt's stack to the job each time. */
+  protected override async handleFailed(
+    error: Error,
+    job: Job,
+    ...rest: [token: string, fetchNext?: () => boolean, span?: Span]
+  ): Promise<Job> {
+    const stacks = [...(job.stacktrace ?? [])];
+    try {
+      return await super.handleFailed(error, job, ...rest);
+    } catch (refusal) {
+      job.stacktrace = stacks;
+      throw refusal;
+    }
+  }
+
+  /**
+   * BullMQ stops renewing the claim on a job, by its id, when a run of it is over. By then another slot may have fetched
+   * the same job again, whose claim would end during its run.
+   *
+   * @param isRunning - whether a run of the job is under way.
+   */
+  keepClaimsWhile(isRunning: (jobId: string) => boolean): void {
+    const untrack = this.lockManager.untrackJob.bind(this.lockManager);
+    this.lockManager.untrackJob = (jobId) => {
+      if (!isRunning(jobId)) untrack(jobId);
+    };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { getMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
@@ -19,6 +20,11 @@ describe('background work', () => {
   afterEach(() => {
     error.mockRestore();
     warn.mockRestore();
+  });
+
+  it('may be as much as you like that listens to the one signal, and Node warns of no leak', async () => {
+    const [signal] = await new Promise<AbortSignal[]>((resolve) => background.start((each) => resolve([each])));
+    expect(getMaxListeners(signal!)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('[C10] begins after the caller has gone on, and is waited for with what it starts itself', async () => {

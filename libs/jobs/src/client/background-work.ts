@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
 import { describeError } from '../retry/attempt-record.js';
 import { BackgroundWorkRefusedError } from './background-work.error.js';
@@ -10,6 +11,11 @@ export class BackgroundWork {
   private readonly running = new Set<Promise<void>>();
   private readonly shutdown = new AbortController();
   private isOver = false;
+
+  constructor() {
+    // All work of the process has this one signal, and Node would warn of the eleventh that listens.
+    setMaxListeners(Number.POSITIVE_INFINITY, this.shutdown.signal);
+  }
 
   get size(): number {
     return this.running.size;

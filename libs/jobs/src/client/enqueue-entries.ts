@@ -82,7 +82,8 @@ function readEntry(entry: unknown, place: string): UncheckedEntry {
   };
 }
 
-function assertTaskRef(value: unknown, path: string): asserts value is TaskRef {
+/** @throws {@link InvalidJobsOptionsError} @internal */
+export function assertTaskRef(value: unknown, path: string): asserts value is TaskRef {
   if (isPlainObject(value) && typeof value['name'] === 'string' && isPlainObject(value['options'])) return;
   throw new InvalidJobsOptionsError(path, "a task as task(Class, 'method') gives it", value);
 }

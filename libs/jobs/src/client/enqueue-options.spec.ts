@@ -113,10 +113,22 @@ describe('enqueue options', () => {
     }
   });
 
+  it('are not repeated at any length by the complaint', () => {
+    for (const options of [{ id: 'x'.repeat(100_000) }, { tags: ['\n'.repeat(100_000)] }]) {
+      const resolve = (): unknown => resolveEnqueueOptions(options, NOW);
+      expect(resolve).toThrow(InvalidEnqueueOptionsError);
+      expect(resolve).toThrow(/^.{1,400}$/);
+    }
+  });
+
   it('of an entry are the same, and complain of their place in the list', () => {
     const options = { delay: '1m', priority: 7, queue: 'bulk' };
-    expect(resolveEntryOptions(options, NOW, 'entries[0].options')).toEqual({ ...options, delay: 60_000 });
-    expect(resolveEntryOptions(undefined, NOW, 'entries[0].options').delay).toBe(0);
+    expect(resolveEntryOptions(options, NOW, 'entries[0].options')).toEqual({
+      ...options,
+      delay: 60_000,
+      calledAt: NOW,
+    });
+    expect(resolveEntryOptions(undefined, NOW, 'entries[0].options')).toEqual({ delay: 0, calledAt: NOW });
     const refused: [unknown, string][] = [
       [{ delay: -1 }, '"entries[3].options.delay" must be a duration from zero'],
       [{ delay: 1, runAt: new Date() }, '"entries[3].options.runAt" must be absent beside "delay"'],

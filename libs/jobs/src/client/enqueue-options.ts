@@ -52,7 +52,8 @@ interface Particulars {
    * Up to 16 labels of 1 to 64 characters, shown in the status. Not inherited. Jobs are indexed by them, in one more round
    * trip: for as long as the job's delay, the longer of `results.keepFor` and `results.keepFailedFor`, and seven days
    * together; what waits for longer than that drops out of the index, and out of nothing else. The index is written
-   * before the job, and also with `transaction` at once: after a ROLLBACK it names a job that never was, until then.
+   * before the job, and also with `transaction` at once: after a ROLLBACK it names a job that never was, until then. That
+   * takes a second client of the jobs' pool, so a pool of yours needs more clients than run such transactions at a time.
    *
    * @default none
    */
@@ -146,6 +147,8 @@ export interface EnqueueTransaction {
 export interface ResolvedEntryOptions extends CallSettings {
   /** Milliseconds. */
   readonly delay: number;
+  /** Milliseconds since the epoch: when `delay` began. */
+  readonly calledAt: number;
   /** The caller's part of the job's id. */
   readonly id?: string | undefined;
   readonly headers?: JobHeaders | undefined;
@@ -161,11 +164,9 @@ const ENTRY_KEYS = ['delay', 'runAt', 'queue', 'priority', 'id', 'headers', 'tag
 const ISO_WITH_ZONE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 /** The last time that a Date can be. */
 const LATEST = 8.64e15;
-const NONE: ResolvedEntryOptions = { delay: 0 };
-
 /** @internal */
 export function resolveEnqueueOptions(options: EnqueueOptions | undefined, now: number): ResolvedEnqueueOptions {
-  if (options === undefined) return { ...NONE, transaction: undefined };
+  if (options === undefined) return { ...none(now), transaction: undefined };
   return asEnqueueError(() => {
     const reader = new OptionReader(options, '', [...ENTRY_KEYS, 'transaction']);
     return { ...resolveEntry(reader, now), transaction: resolveTransaction(reader) };
@@ -178,7 +179,7 @@ export function resolveEntryOptions(
   now: number,
   path: string,
 ): ResolvedEntryOptions {
-  if (options === undefined) return NONE;
+  if (options === undefined) return none(now);
   return asEnqueueError(() => {
     const reader = new OptionReader(options, path, [...ENTRY_KEYS, 'transaction']);
     if (reader.raw('transaction') !== undefined) {
@@ -207,6 +208,10 @@ export function asEnqueueError<T>(check: () => T): T {
   }
 }
 
+function none(now: number): ResolvedEntryOptions {
+  return { delay: 0, calledAt: now };
+}
+
 function resolveTransaction(reader: OptionReader): SqlTransaction | undefined {
   const transaction = reader.raw('transaction');
   if (transaction === undefined) return undefined;
@@ -227,6 +232,7 @@ function resolveEntry(reader: OptionReader, now: number): ResolvedEntryOptions {
     queue,
     id,
     delay: resolveDelay(reader, now),
+    calledAt: now,
     priority: reader.priority('priority'),
     expiresIn: reader.expiry('expiresIn'),
     keepResult: reader.flag('keepResult'),

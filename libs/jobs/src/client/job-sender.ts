@@ -32,13 +32,14 @@ export class JobSender {
 
   async send(job: PreparedJob, transaction: SqlTransaction | undefined): Promise<Sent> {
     const isInTransaction = transaction !== undefined;
+    const deadline = this.deadline();
     const send = async (queue: Queue): Promise<Sent> => {
       await queue.add(job.name, job.data, job.opts);
       return job.data.n === undefined ? created(job) : this.settle(job, queue, isInTransaction);
     };
-    if (job.data.t) await this.tag([job], transaction);
+    if (job.data.t) await this.tag([job], transaction, deadline);
     if (transaction) return this.within(transaction, job.queue, send);
-    return this.reach(() => send(this.queues.get(job.queue)));
+    return this.reach(() => send(this.queues.get(job.queue)), deadline);
   }
 
   /**
@@ -48,12 +49,13 @@ export class JobSender {
    * @throws what kept the tags from being written, and nothing was sent; in a transaction, what a statement failed with.
    */
   async sendMany(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<(Sent | Error)[]> {
-    await this.tag(jobs, transaction);
+    const deadline = this.deadline();
+    await this.tag(jobs, transaction, deadline);
     const outcomes = new Map<PreparedJob, Sent | Error>();
     const send = async (queue: string, together: PreparedJob[]): Promise<void> => {
       const answers = transaction
         ? refusalsOf(together, await this.within(transaction, queue, (each) => each.addBulk(together)))
-        : await this.sendTogether(queue, together);
+        : await this.sendTogether(queue, together, deadline);
       const taken = together.filter((job, n) => {
         if (answers[n]) outcomes.set(job, answers[n]);
         return !answers[n];
@@ -71,31 +73,34 @@ export class JobSender {
    * Producers do not wait for a backend that is away: they fail within `connectTimeout`, and nothing is sent before the
    * backend is there. Only what was sent and not answered in time may have been done all the same.
    */
-  async reach<T>(work: () => Promise<T>): Promise<T> {
-    const {
-      backend,
-      options: { connectTimeout },
-    } = this;
+  async reach<T>(work: () => Promise<T>, deadline = this.deadline()): Promise<T> {
+    const { backend } = this;
+    const left = deadline - Date.now();
+    if (left <= 0) throw this.unavailable(backend.lastConnectionError());
     const reached = (async () => {
-      await backend.whenReady(connectTimeout);
+      await backend.whenReady(left);
       return work();
     })();
     try {
-      return await withTimeout(reached, connectTimeout, () => this.unavailable(backend.lastConnectionError()));
+      return await withTimeout(reached, left, () => this.unavailable(backend.lastConnectionError()));
     } catch (error) {
       throw this.asUnavailable(error);
     }
   }
 
   /** Before the jobs are sent: what is in the index and was never stored does no harm, the reverse would. */
-  private async tag(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<void> {
+  private async tag(
+    jobs: readonly PreparedJob[],
+    transaction: SqlTransaction | undefined,
+    deadline: number,
+  ): Promise<void> {
     const tagged = jobs.flatMap(({ id, data, start }) => {
       return (data.t ?? []).map((tag) => ({ tag, jobId: id, ttl: start.delay + this.options.taggedFor }));
     });
     if (tagged.length === 0) return;
     // Throws where there are no transactions.
     if (transaction) this.backend.createQueueIn(transaction, jobs[0]!.queue);
-    await this.reach(() => this.backend.tags.add(tagged));
+    await this.reach(() => this.backend.tags.add(tagged), deadline);
   }
 
   /** Adds the job again as long as one that is not kept any more stands in its way. */
@@ -114,15 +119,27 @@ export class JobSender {
     transaction: SqlTransaction | undefined,
     outcomes: Map<PreparedJob, Sent | Error>,
   ): Promise<void> {
-    const settled = async (job: PreparedJob): Promise<void> => {
-      const settle = (queue: Queue): Promise<Sent> => this.settle(job, queue, transaction !== undefined);
-      if (transaction) outcomes.set(job, await this.within(transaction, queueName, settle));
-      else outcomes.set(job, await this.reach(() => settle(this.queues.get(queueName))).catch((error: Error) => error));
-    };
     const named = jobs.filter(({ data }) => data.n !== undefined);
     for (const job of jobs) if (job.data.n === undefined) outcomes.set(job, created(job));
-    if (transaction) for (const job of named) await settled(job);
-    else for (let n = 0; n < named.length; n += LOOKS) await Promise.all(named.slice(n, n + LOOKS).map(settled));
+    if (transaction) {
+      const settle = (job: PreparedJob) => (queue: Queue) => this.settle(job, queue, true);
+      for (const job of named) outcomes.set(job, await this.within(transaction, queueName, settle(job)));
+      return;
+    }
+    let away: Error | undefined;
+    const settle = async (job: PreparedJob): Promise<Sent | Error> => {
+      // Or a list that needs many looks would wait for a store that is away as often.
+      if (away) return away;
+      try {
+        return await this.reach(() => this.settle(job, this.queues.get(queueName), false));
+      } catch (error) {
+        if (error instanceof BackendUnavailableError) away = error;
+        return error as Error;
+      }
+    };
+    for (let n = 0; n < named.length; n += LOOKS) {
+      await Promise.all(named.slice(n, n + LOOKS).map(async (job) => outcomes.set(job, await settle(job))));
+    }
   }
 
   /** Nothing ends the wait but the statement: one that was given up would still run in the caller's transaction. */
@@ -134,7 +151,7 @@ export class JobSender {
     }
   }
 
-  private async sendTogether(queueName: string, jobs: PreparedJob[]): Promise<Refusal[]> {
+  private async sendTogether(queueName: string, jobs: PreparedJob[], deadline: number): Promise<Refusal[]> {
     try {
       return await this.reach(async () => {
         const queue = this.queues.get(queueName);
@@ -144,7 +161,7 @@ export class JobSender {
           if (this.backend.isConnectionError(error)) throw error;
           return await this.refusalsAfter(error as Error, queue, jobs);
         }
-      });
+      }, deadline);
     } catch (error) {
       return jobs.map(() => error as Error);
     }
@@ -164,6 +181,11 @@ export class JobSender {
       // Nobody knows what was stored, which is what this error says.
       throw this.unavailable(error);
     }
+  }
+
+  /** Of all the round trips of one call together. */
+  private deadline(): number {
+    return Date.now() + this.options.connectTimeout;
   }
 
   private asUnavailable(error: unknown): unknown {

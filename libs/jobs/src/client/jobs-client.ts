@@ -9,9 +9,10 @@ import { TaskSettings } from '../task/task.settings.js';
 import { cancelMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
 import { enqueueCall } from './enqueue-call.js';
-import { readEntries, type EnqueuedJobs, type EnqueueEntries } from './enqueue-entries.js';
+import { assertTaskRef, readEntries, type EnqueuedJobs, type EnqueueEntries } from './enqueue-entries.js';
 import { EnqueueManyError } from './enqueue-many.error.js';
 import {
+  asEnqueueError,
   resolveEnqueueOptions,
   resolveEntryOptions,
   resolveManyOptions,
@@ -69,6 +70,7 @@ export class JobsClient implements JobOperations {
     ref: TaskRef<Payload, Result>,
     ...[payload, options]: EnqueueArguments<Payload>
   ): Promise<JobHandle<Result>> {
+    asEnqueueError(() => assertTaskRef(ref, 'task'));
     const { transaction, ...own } = resolveEnqueueOptions(options, Date.now());
     const job = await this.preparer.prepare(enqueueCall({ ref, payload, options: own, given: options }, undefined));
     return this.handleOf<Result>(job, await this.sender.send(job, transaction));

@@ -53,6 +53,8 @@ export class JobsService {
    * Stores a job for a task. Once this resolves, the job is run to a final state at least once, whatever happens to
    * this process. With the option `transaction` that holds from the COMMIT on; before it nothing exists or runs.
    *
+   * The payload is read until then, not copied: an object that is changed before this resolves is stored as changed.
+   *
    * @throws {@link PayloadNotSerializableError} and {@link PayloadTooLargeError} for what cannot be stored;
    * {@link PayloadInvalidError} for what the task's schema refuses; {@link InvalidEnqueueOptionsError};
    * {@link InvalidJobsOptionsError} for a queue that is not declared; {@link InvalidRouteError} when the module's router
@@ -72,14 +74,14 @@ export class JobsService {
    *
    * The jobs of one queue are stored together, those of several not: the store may take some and refuse others, on Redis
    * also of one queue. Only a `transaction` makes the whole list one. Without it everything must be stored within
-   * `connectTimeout` (2 s), so send more than some thousands in several calls.
+   * `connectTimeout` (2 s), so send more than some thousands in several calls. Ids of your own are looked up after that.
    *
    * @param entries - what to enqueue: the task, its payload, and the options of `enqueue`. An empty list gives one back.
    * @param options - `transaction`: enqueues them all with statements of a transaction of yours, see
    * {@link EnqueueTransaction}.
    * @throws what {@link enqueue} throws, of an entry, then nothing is enqueued; {@link EnqueueManyError} when the store
    * refused jobs: it tells which, and has the handles of the others; {@link BackendUnavailableError} within
-   * `connectTimeout`.
+   * `connectTimeout`, or once more as long for a backend that is lost between the jobs and the look-up of their ids.
    * @example
    * ```ts
    * import { Injectable } from '@nestjs/common';

@@ -1,5 +1,10 @@
 import { isPlainObject } from '../options/option-reader.js';
 
+/** Levels of nesting: the readers and writers of JSON along the way are recursive, and end with their stack. */
+const DEEPEST = 1_000;
+/** A path is as long as the keys in it. */
+const LONGEST_PATH = 200;
+
 /** Where in a value something stands that JSON cannot carry, and what it is. */
 export interface NotJson {
   readonly path: string;
@@ -13,7 +18,9 @@ export interface NotJson {
  * @internal
  */
 export function findNotJson(value: unknown): NotJson | undefined {
-  return value === undefined ? undefined : find(value, '$', new Set());
+  const notJson = value === undefined ? undefined : find(value, '$', new Set());
+  if (!notJson || notJson.path.length <= LONGEST_PATH) return notJson;
+  return { ...notJson, path: `${notJson.path.slice(0, LONGEST_PATH).toWellFormed()}...` };
 }
 
 function find(value: unknown, path: string, ancestors: Set<object>): NotJson | undefined {
@@ -39,10 +46,15 @@ function findInString(value: string, path: string): NotJson | undefined {
 
 function findInObject(value: object, path: string, ancestors: Set<object>): NotJson | undefined {
   if (ancestors.has(value)) return { path, found: 'a cycle' };
+  if (ancestors.size === DEEPEST) return { path, found: `nested in more than ${DEEPEST} levels` };
   ancestors.add(value);
-  const found = Array.isArray(value) ? findInArray(value, path, ancestors) : findInProperties(value, path, ancestors);
-  ancestors.delete(value);
-  return found;
+  try {
+    return Array.isArray(value) ? findInArray(value, path, ancestors) : findInProperties(value, path, ancestors);
+  } catch {
+    return { path, found: 'an object that throws when it is read' };
+  } finally {
+    ancestors.delete(value);
+  }
 }
 
 function findInArray(values: unknown[], path: string, ancestors: Set<object>): NotJson | undefined {
@@ -50,14 +62,27 @@ function findInArray(values: unknown[], path: string, ancestors: Set<object>): N
     const found = find(values[i], `${path}[${i}]`, ancestors);
     if (found) return found;
   }
-  return undefined;
+  if (!isPlainArray(values)) return { path, found: instanceOf(values) };
+  if ('toJSON' in values && typeof values.toJSON === 'function')
+    return { path, found: 'an array with a toJSON method' };
+  if (Object.getOwnPropertySymbols(values).length > 0) return { path, found: 'an array with a symbol as a key' };
+  // No holes are left, so what goes beyond the items has names, as in the result of String.match.
+  const name = Object.keys(values)[values.length];
+  return name === undefined ? undefined : { path, found: `an array with the property ${JSON.stringify(name)}` };
+}
+
+/** Of whatever realm: the prototype of arrays is the only prototype that is one itself. */
+function isPlainArray(values: unknown[]): boolean {
+  return Array.isArray(Object.getPrototypeOf(values));
+}
+
+function instanceOf(value: object): string {
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
+  return `an instance of ${prototype?.constructor?.name || 'an unnamed class'}`;
 }
 
 function findInProperties(value: object, path: string, ancestors: Set<object>): NotJson | undefined {
-  if (!isPlainObject(value)) {
-    const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null;
-    return { path, found: `an instance of ${prototype?.constructor?.name || 'an unnamed class'}` };
-  }
+  if (!isPlainObject(value)) return { path, found: instanceOf(value) };
   if (typeof value['toJSON'] === 'function') return { path, found: 'an object with a toJSON method' };
   if (Object.getOwnPropertySymbols(value).length > 0) return { path, found: 'an object with a symbol as a key' };
   for (const [key, property] of Object.entries(value)) {

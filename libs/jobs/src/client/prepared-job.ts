@@ -7,6 +7,7 @@ import type { ResolvedTaskOptions } from '../task/task-definition.js';
 import type { TaskSettings } from '../task/task.settings.js';
 import { PayloadNotSerializableError, PayloadTooLargeError } from './client.errors.js';
 import type { EnqueueCall } from './enqueue-call.js';
+import type { ResolvedEntryOptions } from './enqueue-options.js';
 import { toEnginePriority, type JobEnvelope } from './envelope.js';
 import type { ExpectedStart } from './job-handle.js';
 import { callersJobId, newJobId } from './job-id.js';
@@ -49,7 +50,7 @@ export class JobPreparer {
       queue: task.queue,
       name: ref.name,
       data: envelopeOf(call, task),
-      opts: this.engineOptions(id, task, options.delay),
+      opts: this.engineOptions(id, task, options),
       start: { state: options.delay > 0 ? 'scheduled' : 'pending', delay: options.delay },
     };
   }
@@ -66,13 +67,18 @@ export class JobPreparer {
     if (size !== undefined) throw new PayloadTooLargeError(task, size, maxPayloadSize, entry);
   }
 
-  private engineOptions(id: string, { retry, priority }: ResolvedTaskOptions, delay: number): EngineOptions {
+  private engineOptions(
+    id: string,
+    { retry, priority }: ResolvedTaskOptions,
+    { delay, calledAt }: ResolvedEntryOptions,
+  ): EngineOptions {
     return {
       jobId: id,
       attempts: retry.attempts,
       backoff: { type: DECIDED_BACKOFF },
       priority: toEnginePriority(priority),
-      ...(delay > 0 && { delay }),
+      // Of the time of the call, or whatever it waited for (a schema, a router, a tag) would be added to the delay.
+      ...(delay > 0 && { delay, timestamp: calledAt }),
       removeOnComplete: { age: Math.ceil(this.options.keepFor / 1_000) },
       removeOnFail: { age: Math.ceil(this.options.keepFailedFor / 1_000) },
     };
@@ -86,7 +92,7 @@ function envelopeOf(call: EnqueueCall, { expiresIn, keepResult }: ResolvedTaskOp
     ...(headers && { h: headers }),
     ...(options.tags && { t: options.tags }),
     ...(rootId !== undefined && { r: rootId }),
-    ...(expiresIn !== undefined && { x: Date.now() + options.delay + expiresIn }),
+    ...(expiresIn !== undefined && { x: options.calledAt + options.delay + expiresIn }),
     ...(!keepResult && { k: 0 as const }),
     ...(options.id !== undefined && { n: uuidv4() }),
   };

@@ -6,7 +6,7 @@ import { isPlainObject, OptionReader } from '../options/option-reader.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { isTaskRouter, readPlacement, ROUTER_RULE } from '../options/resolve-routing.js';
 import { TaskSettings } from '../task/task.settings.js';
-import { InvalidRouteError } from './client.errors.js';
+import { InvalidEnqueueOptionsError, InvalidRouteError } from './client.errors.js';
 import type { EnqueueCall } from './enqueue-call.js';
 import type { TaskPlacement, TaskRouter } from './task-router.js';
 
@@ -37,7 +37,10 @@ export class Routing {
   /** What `@Task` and the call say goes before it. */
   async place(call: EnqueueCall, place: string): Promise<TaskPlacement> {
     const { ref, options, payload, given } = call;
-    if (!this.router) return this.settings.routeOf(ref.name);
+    if (!this.router) {
+      if (this.options.routing.router !== undefined) throw notMadeYet(ref.name);
+      return this.settings.routeOf(ref.name);
+    }
     if (!this.settings.leavesOpen(ref.options, place, options)) return NOTHING;
     const { transaction: _, ...asked } = given ?? {};
     const answer: unknown = await this.router.route(ref.name, payload, { ...asked, headers: call.headers });
@@ -81,4 +84,12 @@ export class Routing {
       throw new InvalidJobsOptionsError('router', expected, router);
     }
   }
+}
+
+/** It would go to where no router says, and nobody would notice. */
+function notMadeYet(task: string): Error {
+  return new InvalidEnqueueOptionsError(
+    `nestjs-jobs: a job of the task "${task}" must be enqueued after the module's router was made, but the app has not ` +
+      'come so far. Enqueue in onModuleInit or later, and not in a constructor or in the factory of a provider.',
+  );
 }

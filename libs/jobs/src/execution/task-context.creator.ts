@@ -55,10 +55,11 @@ export class TaskContextCreator {
     // A transient provider's own instance is made without its dependencies.
     if (provider.isDependencyTreeStatic() && !provider.isTransient)
       return this.wrap(provider.instance as object, method, parameters);
+    const isDurable = provider.isDependencyTreeDurable();
     const hostModule = provider.host?.getProviderByKey(ModuleRef).instance as ModuleRef;
     return async (payload, context) => {
       const contextId = ContextIdFactory.getByRequest(context);
-      hostModule.registerRequestByContextId(contextId.getParent ? contextId.payload : context, contextId);
+      hostModule.registerRequestByContextId(isDurable ? contextId.payload : context, contextId);
       const instance = await hostModule.resolve<object>(provider.token as Type<object>, contextId, { strict: true });
       return this.wrap(instance, method, parameters, contextId, provider.id)(payload, context);
     };

@@ -31,6 +31,9 @@ import { TaskContextCreator, type TaskHandler } from './task-context.creator.js'
 /** How often a job of an unknown task is looked at again. */
 const UNKNOWN_TASK_RECHECK = 5_000;
 
+/** Tells the store something of a job, and waits for it while it is away. @internal */
+export type Tell = (work: () => Promise<void>) => Promise<void>;
+
 /** Runs one attempt of a job, and is the only place that decides how the attempt ended. @internal */
 @Injectable()
 export class TaskExecutor {
@@ -44,17 +47,17 @@ export class TaskExecutor {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
-  async execute(job: StoredJob): Promise<AttemptOutcome> {
+  async execute(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
     const { x: expiresAt } = job.data;
     if (expiresAt !== undefined && expiresAt < Date.now() && !hasBegun(job)) {
       return { kind: 'cancelled', reason: 'expired' };
     }
     const task = this.registry.find(job.name);
-    if (!task) return this.waitForCode(job);
+    if (!task) return this.waitForCode(job, tell);
     if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
-    if (saidOfAttempt(job)?.unknownSince !== undefined) await this.rememberBegin(job);
+    if (saidOfAttempt(job)?.unknownSince !== undefined) await tell(() => this.rememberBegin(job));
     const context = new JobContext(job, this.client);
     this.running.add(context);
     try {
@@ -98,7 +101,7 @@ export class TaskExecutor {
   }
 
   /** A rolling deploy may be about to bring the code. The grace runs from when the job was first found without it. */
-  private async waitForCode(job: StoredJob): Promise<AttemptOutcome> {
+  private async waitForCode(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
     const { unknownTaskGrace } = this.options;
     const now = Date.now();
     const said = saidOfAttempt(job);
@@ -109,7 +112,7 @@ export class TaskExecutor {
     if (since === now) {
       const begun = hasBegun(job) ? { begun: true as const } : {};
       const record: ProgressRecord = { ...said, attempt: attemptNumber(job), unknownSince: since, ...begun };
-      await job.updateProgress(record);
+      await tell(() => job.updateProgress(record));
     }
     return { kind: 'released', until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace) };
   }

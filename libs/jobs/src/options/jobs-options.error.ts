@@ -1,3 +1,5 @@
+const LONGEST_SHOWN = 200;
+
 /**
  * A module option or a task option is not what it must be. The app does not boot.
  *
@@ -30,8 +32,13 @@ function describe(value: unknown): string {
   if (typeof value === 'number') return String(value);
   if (typeof value === 'bigint') return `${value}n`;
   // The values of an object stay out of the message.
-  if (isPlainObject(value)) return `an object with the keys ${Object.keys(value).join(', ') || '(none)'}`;
-  return typeof value === 'string' ? JSON.stringify(value) : describeKind(value);
+  if (isPlainObject(value)) return `an object with the keys ${bounded(Object.keys(value).join(', ')) || '(none)'}`;
+  return typeof value === 'string' ? bounded(JSON.stringify(value)) : describeKind(value);
+}
+
+/** What a caller passed on may be of any length, and the message goes to logs and replies. */
+function bounded(text: string): string {
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}... (${text.length} characters)` : text;
 }
 
 function describeKind(value: unknown): string {
@@ -48,8 +55,9 @@ function describeKind(value: unknown): string {
 /** @internal */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  // Not by Object.prototype: in Jest what `fetch` and `structuredClone` give is of another realm, and has another one.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /**

@@ -67,10 +67,11 @@ export class OptionReader {
     return this.check(key, parsed, isPositive, "a size above zero: bytes or a string like '64kb'");
   }
 
-  count(key: string, fallback: number): number {
+  count(key: string, fallback: number, most = Number.MAX_SAFE_INTEGER): number {
     const value = this.values[key];
     if (value === undefined) return fallback;
-    return this.check(key, value, (n) => Number.isInteger(n) && n > 0, 'a whole number above zero');
+    const count = this.check(key, value, (n) => Number.isInteger(n) && n > 0, 'a whole number above zero');
+    return this.check(key, count, (n) => n <= most, `a whole number of at most ${most}`);
   }
 
   text(key: string, fallback: string, pattern: RegExp, expected: string): string {

@@ -79,6 +79,7 @@ describe('module options', () => {
       defaults: { priority: 3, expiresIn: '1h', retry: { attempts: 5, delay: '2s' } },
       queues: {
         bulk: { defaults: { priority: 0, retry: { delay: '1m' } } },
+        slow: { defaults: { retry: { delay: '1h', maxDelay: '1h' } } },
         mails: { defaults: { expiresIn: false } },
       },
     });
@@ -86,6 +87,7 @@ describe('module options', () => {
     const module = { retry, priority: 3, expiresIn: 3_600_000, keepResult: true };
     expect(queues.get('default')!.defaults).toEqual(module);
     expect(queues.get('bulk')!.defaults).toEqual({ ...module, priority: 0, retry: { ...retry, delay: 60_000 } });
+    expect(queues.get('slow')!.defaults.retry).toMatchObject({ delay: 3_600_000, maxDelay: 3_600_000 });
     expect(queues.get('mails')!.defaults).toEqual({ ...module, expiresIn: undefined });
   });
 
@@ -126,6 +128,22 @@ describe('module options', () => {
     [{ payload: { maxSize: '1e3kb' } }, 'payload.maxSize', /'64kb'/],
     [{ payload: { maxSize: '64' } }, 'payload.maxSize', /'64kb'/],
     [{ defaults: { retry: { jitter: 2 } } }, 'defaults.retry.jitter', /'none', 'full' or a number/],
+    [
+      { defaults: { retry: { delay: '11m' } } },
+      'defaults.retry.delay',
+      /at most `maxDelay`, which is 600000 ms there; set `maxDelay` beside it, .*but is 660000/,
+    ],
+    [{ defaults: { retry: { maxDelay: '500ms' } } }, 'defaults.retry.delay', /which is 500 ms there.*but is 1000/],
+    [
+      { defaults: { retry: { delay: '9m' } }, queues: { bulk: { defaults: { retry: { maxDelay: '1m' } } } } },
+      'queues.bulk.defaults.retry.delay',
+      /which is 60000 ms there.*but is 540000/,
+    ],
+    [
+      { defaults: { retry: { attempts: 2 ** 31 } } },
+      'defaults.retry.attempts',
+      /at most 2147483647, but is 2147483648/,
+    ],
     [{ defaults: { priority: 10 } }, 'defaults.priority', /a whole number from 0 to 9, but is 10/],
     [{ defaults: { expiresIn: 0 } }, 'defaults.expiresIn', /a duration above zero .*or false for no end, but is 0/],
     [{ defaults: { expiresIn: true } }, 'defaults.expiresIn', /but is true/],

@@ -14,6 +14,8 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 /** A hundred years: the store measures it, not a timer. */
 const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
+/** What the column of SQL stores that holds it. */
+const MOST_ATTEMPTS = 2 ** 31 - 1;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
 
 const DEFAULT_RETRY: ResolvedRetryPolicy = {
@@ -80,13 +82,26 @@ export function resolveRetry(value: unknown, path: string, base: ResolvedRetryPo
   const reader = new OptionReader(value, path, ['attempts', 'delay', 'factor', 'maxDelay', 'jitter']);
   const factor = reader.raw('factor');
   return Object.freeze({
-    attempts: reader.count('attempts', base.attempts),
+    attempts: reader.count('attempts', base.attempts, MOST_ATTEMPTS),
     delay: reader.duration('delay', base.delay),
     factor:
       factor === undefined ? base.factor : reader.check('factor', factor, (n) => n >= 1, 'a number of at least 1'),
     maxDelay: reader.duration('maxDelay', base.maxDelay),
     jitter: resolveJitter(reader, base.jitter),
   });
+}
+
+/**
+ * Refuses a policy whose first wait `maxDelay` would cut without a word. Not a part of {@link resolveRetry}, because what a
+ * task leaves out depends on its queue: a policy that is wrong in a queue which the task never goes to is no mistake.
+ *
+ * @throws {@link InvalidJobsOptionsError}
+ * @internal
+ */
+export function assertRetryWaits({ delay, maxDelay }: ResolvedRetryPolicy, path: string): void {
+  if (delay <= maxDelay) return;
+  const expected = `at most \`maxDelay\`, which is ${maxDelay} ms there; set \`maxDelay\` beside it, or a shorter \`delay\``;
+  throw new InvalidJobsOptionsError(`${path}.delay`, expected, delay);
 }
 
 function resolveJitter(reader: OptionReader, fallback: number): number {
@@ -101,8 +116,10 @@ function resolveJitter(reader: OptionReader, fallback: number): number {
 function resolveDefaults(value: unknown, path: string, base: ResolvedTaskDefaults): ResolvedTaskDefaults {
   const reader = new OptionReader(value, path, ['retry', 'priority', 'expiresIn', 'keepResult']);
   const expiresIn = reader.expiry('expiresIn');
+  const retry = resolveRetry(reader.raw('retry'), reader.at('retry'), base.retry);
+  assertRetryWaits(retry, reader.at('retry'));
   return Object.freeze({
-    retry: resolveRetry(reader.raw('retry'), reader.at('retry'), base.retry),
+    retry,
     priority: reader.priority('priority') ?? base.priority,
     expiresIn: expiresIn === undefined ? base.expiresIn : expiresIn || undefined,
     keepResult: reader.flag('keepResult') ?? base.keepResult,

@@ -10,7 +10,7 @@ import type { Duration } from '../options/jobs-options.js';
 export interface RetryPolicy {
   /** Runs in all, the first one included. @default 3 */
   attempts?: number;
-  /** Wait before the first retry. @default '1s' */
+  /** Wait before the first retry, at most `maxDelay`: a longer one does not boot. @default '1s' */
   delay?: Duration;
   /** Each further wait is this many times the one before. @default 2 */
   factor?: number;

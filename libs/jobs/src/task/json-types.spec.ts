@@ -45,6 +45,8 @@ function typesThatJsonCarries(): void {
   >();
   expectTypeOf<JsonSafe<Record<string, readonly number[]>>>().toEqualTypeOf<Record<string, readonly number[]>>();
   expectTypeOf<JsonSafe<{ name: string; message: string }>>().toEqualTypeOf<{ name: string; message: string }>();
+  expectTypeOf<JsonSafe<[string, ...number[]]>>().toEqualTypeOf<[string, ...number[]]>();
+  expectTypeOf<JsonSafe<readonly string[]>>().toEqualTypeOf<readonly string[]>();
   expectTypeOf<JsonSafe<readonly [string, number | null]>>().toEqualTypeOf<readonly [string, number | null]>();
   expectTypeOf<JsonSafe<{ a: string | undefined }>>().toEqualTypeOf<{ a: string | undefined }>();
   expectTypeOf<JsonSafe<string | undefined>>().toEqualTypeOf<string | undefined>();
@@ -87,6 +89,10 @@ function typesThatAreRefused(): void {
   send<(string | undefined)[]>([undefined]);
   // @ts-expect-error undefined in a tuple
   send<{ pair: [string, number | undefined] }>({ pair: ['a', undefined] });
+  // @ts-expect-error the head of a tuple of any length
+  send<[string, ...number[]]>([1, 2]);
+  // @ts-expect-error a Date in its tail
+  send<[string, ...Date[]]>(['a', new Date()]);
   send<(string | undefined)[]>(['what JSON carries of it is taken']);
   send<{ when?: Date; id: string }>({ id: 'what JSON carries of it is taken' });
   expectTypeOf<JsonSafe<{ cents: bigint }>>().toEqualTypeOf<{ cents: NotJson<'a bigint: use a string'> }>();
@@ -100,6 +106,7 @@ interface Tree {
 function typesOfResults(): void {
   expectTypeOf<Jsonify<Report>>().toEqualTypeOf<Report>();
   expectTypeOf<Jsonify<Json>>().toEqualTypeOf<Json>();
+  expectTypeOf<Jsonify<[string, ...number[]]>>().toEqualTypeOf<[string, ...number[]]>();
   expectTypeOf<Jsonify<Shape>>().toEqualTypeOf<Shape>();
   expectTypeOf<Jsonify<void>>().toEqualTypeOf<null>();
   expectTypeOf<Jsonify<undefined>>().toEqualTypeOf<null>();

@@ -79,7 +79,7 @@ type Sendable<T> =
         : Obstacle<T>;
 
 /** A mapped type would ask for the items of an array at once, and never end with a recursive union. */
-type SendableList<T extends readonly unknown[]> = number extends T['length']
+type SendableList<T extends readonly unknown[]> = T[number][] extends T
   ? T extends unknown[]
     ? SendableItem<T[number]>[]
     : readonly SendableItem<T[number]>[]
@@ -99,7 +99,7 @@ type Readable<T> =
           : ReadableObject<T>
         : Obstacle<T>;
 
-type ReadableList<T extends readonly unknown[]> = number extends T['length']
+type ReadableList<T extends readonly unknown[]> = T[number][] extends T
   ? T extends unknown[]
     ? Readable<T[number]>[]
     : readonly Readable<T[number]>[]

@@ -209,6 +209,8 @@ describe('taskContract()', () => {
       () => taskContract(''),
       /taskContract\(""\) has no name that a task can have\. It is a name of at/,
     ],
+    ['a name with U+0000', () => taskContract('a\u0000b'), /taskContract\("a\\u0000b"\) has no name/],
+    ['a name with half a surrogate pair', () => taskContract('a\ud800b'), /without spaces and colons, control char/],
     ['a name with a colon', () => taskContract('a:b'), /taskContract\("a:b"\) has no name/],
     ['a name that is none', () => taskContract(undefined as unknown as string), /has no name that a task can have/],
     ['a JSON Schema', () => taskContract('a', noSchema), /taskContract\("a"\) has an input that is no Standard Schema/],

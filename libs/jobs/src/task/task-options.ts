@@ -3,9 +3,10 @@ import type { RetryPolicy } from '../retry/retry-policy.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
 /** What the name of a task must be. @internal */
-export const TASK_NAME = /^[^\s:]{1,200}$/;
+export const TASK_NAME = /^[^\s:\p{Cc}\p{Cs}]{1,200}$/u;
 /** @internal */
-export const TASK_NAME_RULE = 'a name of at most 200 characters without spaces and colons';
+export const TASK_NAME_RULE =
+  'a name of at most 200 characters without spaces and colons, control characters and half surrogate pairs';
 
 /** The options that the tasks of a class can share by {@link TaskDefaults}. @publicApi */
 export interface SharedTaskOptions {

@@ -190,6 +190,16 @@ async function explore({ providers = [], controllers = [], imports = [] }: Parts
   return registry.all().map(({ name }) => name);
 }
 
+class UnstorableName {
+  @Task({ name: 'a\u0000b' })
+  run(): void {}
+}
+
+class OddMethod {
+  @Task()
+  'a b:c'(): void {}
+}
+
 @Module({ providers: [Mails] })
 class FirstModule {}
 @Module({ providers: [Mails] })
@@ -294,6 +304,12 @@ describe('the tasks of an app', () => {
       'a name with a space',
       BadName,
       /BadName\.run in .*\.name" must be a name of at most 200 characters without spaces/,
+    ],
+    ['a name that not every store can hold', UnstorableName, /UnstorableName\.run in .*\.name" must be a name/],
+    [
+      'such a name by its method',
+      OddMethod,
+      /OddMethod\.a b:c in .* has by its class and method no name.*Name it, @Task/,
     ],
   ];
 

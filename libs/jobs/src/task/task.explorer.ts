@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { TaskDefinition, ProviderWrapper } from './task-definition.js';
 import { readTask } from './task-metadata.js';
+import { TASK_NAME, TASK_NAME_RULE } from './task-options.js';
 import { assertParameters } from './task-parameters.js';
 import { defaultTaskName } from './task-ref.js';
 import { InvalidTaskError } from './task.errors.js';
@@ -36,6 +37,11 @@ export class TaskExplorer {
       }
       assertParameters(prototype, method, place);
       const name = options.name ?? defaultTaskName(className, method);
+      // One that was given is checked with the other options.
+      if (options.name === undefined && !TASK_NAME.test(name)) {
+        const fix = `Name it, @Task({ name: '...' }), with ${TASK_NAME_RULE}`;
+        throw new InvalidTaskError(place, 'has by its class and method no name that a task can have', fix);
+      }
       const resolved = this.settings.resolve(options, place, name);
       const source = { provider, prototype, method, place, hasContract };
       return Object.freeze({ name, ...resolved, input: options.schema, output, ...source });

@@ -3,7 +3,7 @@ import type { TaskPlacement } from '../client/task-router.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { assertDeclaredQueue, OptionReader } from '../options/option-reader.js';
-import { resolveRetry } from '../options/resolve-options.js';
+import { assertRetryWaits, resolveRetry } from '../options/resolve-options.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 import type { ResolvedTaskOptions } from './task-definition.js';
 import { TASK_NAME, TASK_NAME_RULE, type TaskOptions } from './task-options.js';
@@ -41,7 +41,9 @@ export class TaskSettings {
    * @throws {@link InvalidJobsOptionsError} that names `place`.
    */
   resolve(task: TaskOptions, place: string, name: string): ResolvedTaskOptions {
-    return this.resolveCall(task, place, NOTHING, this.routeOf(name));
+    const resolved = this.resolveCall(task, place, NOTHING, this.routeOf(name));
+    assertRetryWaits(resolved.retry, `@Task of ${place}.retry`);
+    return resolved;
   }
 
   /** Of one job; `call.queue` is a declared one. */

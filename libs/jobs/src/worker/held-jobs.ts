@@ -11,7 +11,8 @@ export interface HeldJob {
 
 /** The jobs that this process has, and the way to let go of them unfinished. @internal */
 export class HeldJobs {
-  private readonly held = new Set<HeldJob>();
+  /** By id. A job that was lost and fetched again is held once: whatever the older run says would be refused. */
+  private readonly held = new Map<string, HeldJob>();
   private readonly returns = new Map<HeldJob, Promise<boolean>>();
   private readonly returned: string[] = [];
   private failure: Error | undefined;
@@ -27,7 +28,7 @@ export class HeldJobs {
 
   /** In the order in which they were fetched. */
   get ids(): string[] {
-    return [...this.held].map(({ job }) => job.id!);
+    return [...this.held.keys()];
   }
 
   /** The ids of the jobs that were given back, also of those that nothing runs for any more. */
@@ -40,12 +41,17 @@ export class HeldJobs {
     return this.failure;
   }
 
+  has(jobId: string): boolean {
+    return this.held.has(jobId);
+  }
+
   add(held: HeldJob): void {
-    this.held.add(held);
+    this.held.set(held.job.id!, held);
   }
 
   delete(held: HeldJob): void {
-    this.held.delete(held);
+    const id = held.job.id!;
+    if (this.held.get(id) === held) this.held.delete(id);
   }
 
   /** Lets another process have the job at once; once for each, however often it is asked. False when that failed. */
@@ -65,7 +71,7 @@ export class HeldJobs {
 
   /** The job that was fetched first comes last, and so, where the last is the next, first again. */
   async giveBackAll(): Promise<void> {
-    for (const held of [...this.held].reverse()) await this.giveBack(held);
+    for (const held of [...this.held.values()].reverse()) await this.giveBack(held);
   }
 
   private async return(held: HeldJob): Promise<boolean> {

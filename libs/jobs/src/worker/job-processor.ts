@@ -3,6 +3,7 @@ import { cancelMark } from '../client/cancel-mark.js';
 import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { packResult, packSkip } from '../client/stored-result.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
+import type { Tell } from '../execution/task.executor.js';
 import { describeError, NEVER_RAN, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
 
@@ -20,7 +21,7 @@ class AttemptRetrying extends Error implements WithRetryDelay {
 }
 
 /** Hands an attempt's outcome to BullMQ in the ways it understands: a return value, or what is thrown. @internal */
-export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOutcome): unknown {
+export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOutcome, tell: Tell): unknown {
   switch (outcome.kind) {
     case 'succeeded':
       return packResult(outcome.result);
@@ -29,9 +30,9 @@ export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOut
     case 'cancelled':
       throw withoutStack(new AttemptFailed(cancelMark(outcome.reason)));
     case 'snoozed':
-      return snooze(job, token, outcome.until);
+      return snooze(job, token, outcome.until, tell);
     case 'released':
-      return putBack(job, token, outcome.until);
+      return putBack(job, token, outcome.until, tell);
     case 'failed':
       throw recorded(job, outcome, (message) => new AttemptFailed(message));
     case 'retrying':
@@ -39,15 +40,15 @@ export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOut
   }
 }
 
-async function snooze(job: StoredJob, token: string, until: number): Promise<never> {
+async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
   const record: ProgressRecord = { ...saidOfAttempt(job), attempt: attemptNumber(job), snoozedUntil: until };
   // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
-  await job.updateProgress(record);
-  return putBack(job, token, until);
+  await tell(() => job.updateProgress(record));
+  return putBack(job, token, until, tell);
 }
 
-async function putBack(job: StoredJob, token: string, until: number): Promise<never> {
-  await job.moveToDelayed(until, token);
+async function putBack(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
+  await tell(() => job.moveToDelayed(until, token));
   throw new DelayedError();
 }
 

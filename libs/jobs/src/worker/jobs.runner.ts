@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { WaitingError } from 'bullmq';
@@ -13,7 +14,7 @@ import { RetryLater } from '../execution/control-exceptions.js';
 import { JobsShutdownError } from '../execution/execution.errors.js';
 import { isFinal } from '../execution/final-errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
-import { TaskExecutor } from '../execution/task.executor.js';
+import { TaskExecutor, type Tell } from '../execution/task.executor.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { describeError } from '../retry/attempt-record.js';
@@ -25,6 +26,8 @@ import { WorkerPresence } from './worker-presence.js';
 
 /** A worker with waiting jobs and a free slot that asks for no work this long (ms) does not consume. */
 const DEAF_AFTER = 20_000;
+/** How often (ms) a store that is away is told again what it has to know of a job. */
+const TELL_AGAIN = 500;
 /** How long (ms) tasks that were told to stop have to do so. */
 const TIME_TO_REACT = 1_000;
 
@@ -125,6 +128,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       (job: StoredJob, token?: string) => this.process({ job, token: token! }),
       settings,
     );
+    worker.keepClaimsWhile((jobId) => this.held.has(jobId));
     worker.on('error', (error) => {
       // That the claim on a job which was just given back cannot be renewed is no news.
       if (this.isInterrupting || this.backend.isConnectionError(error)) return;
@@ -142,17 +146,31 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       // Its fetch was under way when the fetching was stopped.
       if (this.isInterrupting) return await this.letGo(held);
-      const outcome = await this.executor.execute(held.job);
+      const tell: Tell = (work) => this.whileAway(held, work);
+      const outcome = await this.executor.execute(held.job, tell);
       if (this.isInterrupting) {
         if (isUnwanted(outcome)) return await this.letGo(held);
         // Another process may run it by now; BullMQ would refuse whatever we say of it.
         if (await this.held.wasGivenBack(held)) throw new WaitingError();
       }
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
-      const reported = reportOutcome(held.job, held.token, outcome);
+      const reported = reportOutcome(held.job, held.token, outcome, tell);
       return reported instanceof Promise ? await reported : reported;
     } finally {
       this.held.delete(held);
+    }
+  }
+
+  /** Tries again while the store is away: BullMQ would take what is thrown for the failure of an attempt. */
+  private async whileAway(held: HeldJob, work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!this.backend.isConnectionError(error)) throw error;
+        if (this.isInterrupting) return this.letGo(held);
+        await pause(TELL_AGAIN, undefined, { ref: false });
+      }
     }
   }
 
@@ -192,6 +210,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     // A task may start background work as the last thing that it does.
     const ending = Promise.allSettled(closing).then(() => this.background.finish());
     if (!(await this.endsInTime(ending))) {
+      this.isInterrupting = true;
       if (this.isBusy) await this.interrupt(ending);
       await settlesWithin(this.options.connectTimeout, Promise.all(workers.map((worker) => worker.abandon())));
     }
@@ -214,7 +233,6 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async interrupt(ending: Promise<unknown>): Promise<void> {
-    this.isInterrupting = true;
     for (const id of this.held.ids) this.running.get(id)?.abort(new JobsShutdownError(id));
     this.background.abort();
     await settlesWithin(TIME_TO_REACT, ending);
