@@ -83,6 +83,13 @@ class ThrowAfter implements NestInterceptor {
   }
 }
 
+@Injectable()
+class ThrowAtOnce implements NestInterceptor {
+  intercept(context: ExecutionContext): Observable<unknown> {
+    return throws(kindIn(context));
+  }
+}
+
 @Catch()
 class CatchAll implements ExceptionFilter {
   catch(): string {
@@ -181,6 +188,18 @@ class Ends {
   inInterceptor(_kind: Kind): string {
     return 'ran';
   }
+
+  @Task()
+  @UseInterceptors(Swallow, ThrowAtOnce)
+  inInnerInterceptor(_kind: Kind): string {
+    return 'ran';
+  }
+
+  @Task()
+  @UseInterceptors(Swallow, ThrowAfter)
+  afterTheMethod(_kind: Kind): string {
+    return 'ran';
+  }
 }
 
 @Injectable({ scope: Scope.REQUEST })
@@ -221,6 +240,8 @@ const PLACES: [string, TaskRef<Kind, unknown>][] = [
   ['in a guard, under a filter that catches all', task(Ends, 'inGuard')],
   ['in a pipe, under an interceptor that swallows it', task(Ends, 'inPipe')],
   ['in an interceptor, under a filter that catches all', task(Ends, 'inInterceptor')],
+  ['in an interceptor, under another one that swallows it', task(Ends, 'inInnerInterceptor')],
+  ['after the method, in an interceptor under another one that swallows it', task(Ends, 'afterTheMethod')],
 ];
 
 describe.each(backends)('the record of what a task threw, on $name', (backend) => {

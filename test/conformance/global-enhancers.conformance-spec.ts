@@ -17,7 +17,7 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { isJobsContext, JobsModule, JobsService, Task, task } from 'nestjs-jobs';
+import { isJobsContext, JobContext, JobsModule, JobsService, Task, task } from 'nestjs-jobs';
 import { Type } from 'class-transformer';
 import { IsString, ValidateNested } from 'class-validator';
 import type { Observable } from 'rxjs';
@@ -120,7 +120,8 @@ class Notes {
   }
 
   @Task()
-  keep(note: Note): string {
+  keep(note: Note, job: JobContext): string {
+    if (!job.id) throw new Error('the context came through a pipe');
     return `${note.constructor.name} ${note.text} by ${note.author?.constructor.name}, ${Object.keys(note).join()}`;
   }
 
@@ -188,7 +189,10 @@ describe.each(backends)('global enhancers on $name', (backend) => {
   let started: Awaited<ReturnType<typeof start>>;
   beforeAll(async () => {
     started = await start(Feature, (app) => {
-      app.useGlobalPipes(new Suffix(), new ValidationPipe({ transform: true, whitelist: true }));
+      app.useGlobalPipes(
+        new Suffix(),
+        new ValidationPipe({ transform: true, whitelist: true, validateCustomDecorators: true }),
+      );
       app.useGlobalFilters(new OtherFilter());
     });
   });
@@ -227,7 +231,12 @@ describe.each(backends)('global enhancers on $name', (backend) => {
     expect(await (await started.jobs.enqueue(keep, note)).result()).toBe('Note hello by Author, text,author');
     for (const wrong of [{ text: 7 }, { text: 'hello', author: { name: 7 } }]) {
       const job = await started.jobs.enqueue(keep, wrong as unknown as Note);
-      await expect(job.result()).rejects.toMatchObject({ error: { name: 'BadRequestException' } });
+      await expect(job.result()).rejects.toMatchObject({
+        error: {
+          name: 'BadRequestException',
+          message: expect.stringMatching(/^Bad Request Exception: (text|author\.name) must be a string$/) as string,
+        },
+      });
       expect((await job.status()).attempts).toHaveLength(1);
     }
   });

@@ -1,6 +1,6 @@
-import type { ArgumentsHost } from '@nestjs/common';
+import type { ArgumentsHost, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { ExternalContextCreator } from '@nestjs/core';
-import { catchError, isObservable, throwError } from 'rxjs';
+import { catchError, isObservable, throwError, type Observable } from 'rxjs';
 import { JobContext } from './job-context.js';
 
 type Call = () => Promise<unknown>;
@@ -13,7 +13,7 @@ interface ExceptionsHandler {
 /** What Nest's creator keeps to itself: the places where an exception can be seen before anybody can change it. */
 interface Inside {
   readonly interceptorsConsumer?: {
-    intercept(interceptors: readonly unknown[], args: unknown[], instance: object, callback: unknown, next: Call, type?: string): Promise<unknown>; // prettier-ignore
+    intercept(interceptors: readonly NestInterceptor[], args: unknown[], instance: object, callback: unknown, next: Call, type?: string): Promise<unknown>; // prettier-ignore
   };
   readonly externalErrorProxy?: {
     createProxy(target: Target, handler: ExceptionsHandler, type?: string): Target;
@@ -22,7 +22,7 @@ interface Inside {
 
 /**
  * The same creator, with contexts that record control exceptions where they come from: those of pipes and of the method
- * under all interceptors, those of guards and of interceptors under all filters.
+ * under all interceptors, those of interceptors under the ones further out, those of guards under all filters.
  *
  * Nest has no public place so far inside. Wrapping the method would change what `getHandler()` gives; an interceptor of
  * ours would cost every job, and stand outside of those that the user puts on the method.
@@ -44,7 +44,9 @@ export function withControlRecord(creator: ExternalContextCreator): ExternalCont
         // Without interceptors the exception goes straight to the filters.
         if (interceptors.length === 0) return next();
         const call = recordingCall(contextIn(args), next);
-        return interceptorsConsumer.intercept(interceptors, args, instance, callback, call, type);
+        // What the outermost throws goes straight to the filters as well.
+        const watched = interceptors.length > 1 ? interceptors.map(recordingInterceptor) : interceptors;
+        return interceptorsConsumer.intercept(watched, args, instance, callback, call, type);
       },
     },
     externalErrorProxy: {
@@ -58,13 +60,26 @@ function recordingCall(context: JobContext, next: Call): Call {
   return () => {
     // An interceptor that tries again must not start anew what has been decided.
     if (context.control) return Promise.reject(context.control);
-    return next().then(
-      (result) => (isObservable(result) ? result.pipe(catchError((error) => throwError(() => record(error)))) : result),
-      (error: unknown) => {
-        throw record(error);
-      },
-    );
+    return recording(context, next);
   };
+}
+
+function recordingInterceptor(interceptor: NestInterceptor): NestInterceptor {
+  return {
+    intercept: (context: ExecutionContext, next) =>
+      recording(contextIn(context.getArgs()), async () => interceptor.intercept(context, next)) as Promise<
+        Observable<unknown>
+      >,
+  };
+}
+
+function recording(context: JobContext, call: Call): Promise<unknown> {
+  return call().then(
+    (result) => (isObservable(result) ? result.pipe(catchError((error) => throwError(() => record(error)))) : result),
+    (error: unknown) => {
+      throw record(error);
+    },
+  );
 
   function record(error: unknown): unknown {
     context.record(error);

@@ -1,3 +1,4 @@
+import { BadRequestException } from '@nestjs/common';
 import { describeError, readAttempts, stackWithAttempt } from './attempt-record.js';
 
 class Unreadable extends Error {
@@ -31,6 +32,16 @@ describe('what is told of what was thrown', () => {
         },
       ),
       { name: 'Error', message: '' },
+    ],
+    [
+      'what a ValidationPipe found wrong',
+      new BadRequestException(['a must be a string', 'b should not be empty']),
+      { name: 'BadRequestException', message: 'Bad Request Exception: a must be a string; b should not be empty' },
+    ],
+    [
+      'a response that is a list of something else',
+      Object.assign(new Error('m'), { response: { message: [1, {}] } }),
+      { name: 'Error', message: 'm' },
     ],
     ['what Postgres cannot store', new Error('a\u0000b\ud800'), { name: 'Error', message: 'a\ufffdb\ufffd' }],
   ];

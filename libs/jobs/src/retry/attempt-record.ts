@@ -4,6 +4,7 @@ const MARKER = '\n@attempt ';
 const MAX_STACK = 4_096;
 const MAX_MESSAGE = 8_192;
 const MAX_NAME = 200;
+const MAX_DETAILS = 20;
 /** How many causes of causes are told. */
 const MAX_CAUSES = 3;
 
@@ -40,10 +41,22 @@ export function describeError(error: unknown, causes = MAX_CAUSES): JobErrorInfo
   const hasCode = (typeof code === 'string' && code !== '') || typeof code === 'number';
   return {
     name: typeof name === 'string' && name !== '' ? text(name, MAX_NAME) : 'Error',
-    message: text(message ?? '', MAX_MESSAGE),
+    message: text(`${describeMessage(message)}${detailsOf(error)}`, MAX_MESSAGE),
     ...(hasCode && { code: text(code, MAX_NAME) }),
     ...(causes > 0 && isObject(cause) && { cause: describeError(cause, causes - 1) }),
   };
+}
+
+function describeMessage(message: unknown): string {
+  return text(message ?? '', MAX_MESSAGE);
+}
+
+/** What Nest's ValidationPipe finds wrong stands in the response of its exception, and nowhere else. */
+function detailsOf(error: object): string {
+  const response = field(error, 'response');
+  const details = isObject(response) ? field(response, 'message') : undefined;
+  if (!Array.isArray(details) || !details.every((detail) => typeof detail === 'string')) return '';
+  return `: ${details.slice(0, MAX_DETAILS).join('; ')}`;
 }
 
 /** The error's own stack, if it has one that can be read. */
