@@ -18,57 +18,58 @@ export interface NotJson {
  * @internal
  */
 export function findNotJson(value: unknown): NotJson | undefined {
-  const notJson = value === undefined ? undefined : find(value, '$', new Set());
-  if (!notJson || notJson.path.length <= LONGEST_PATH) return notJson;
-  return { ...notJson, path: `${notJson.path.slice(0, LONGEST_PATH).toWellFormed()}...` };
+  const notJson = value === undefined ? undefined : find(value, new Set());
+  if (!notJson) return undefined;
+  const path = `$${notJson.path}`;
+  return { ...notJson, path: path.length > LONGEST_PATH ? `${path.slice(0, LONGEST_PATH).toWellFormed()}...` : path };
 }
 
-function find(value: unknown, path: string, ancestors: Set<object>): NotJson | undefined {
+/** The path is made on the way back, of what was found: to have it ready would cost more than to look. */
+function find(value: unknown, ancestors: Set<object>): NotJson | undefined {
   switch (typeof value) {
     case 'boolean':
       return undefined;
     case 'number':
-      return Number.isFinite(value) ? undefined : { path, found: String(value) };
+      return Number.isFinite(value) ? undefined : here(String(value));
     case 'string':
-      return findInString(value, path);
+      return findInString(value);
     case 'object':
-      return value === null ? undefined : findInObject(value, path, ancestors);
+      return value === null ? undefined : findInObject(value, ancestors);
     default:
-      return { path, found: typeof value === 'bigint' ? 'a BigInt' : typeof value };
+      return here(typeof value === 'bigint' ? 'a BigInt' : typeof value);
   }
 }
 
 /** Postgres stores neither, and what is accepted must not depend on the backend. */
-function findInString(value: string, path: string): NotJson | undefined {
-  if (value.includes('\u0000')) return { path, found: 'a string with the character U+0000' };
-  return value.isWellFormed() ? undefined : { path, found: 'a string with half a surrogate pair' };
+function findInString(value: string): NotJson | undefined {
+  if (value.includes('\u0000')) return here('a string with the character U+0000');
+  return value.isWellFormed() ? undefined : here('a string with half a surrogate pair');
 }
 
-function findInObject(value: object, path: string, ancestors: Set<object>): NotJson | undefined {
-  if (ancestors.has(value)) return { path, found: 'a cycle' };
-  if (ancestors.size === DEEPEST) return { path, found: `nested in more than ${DEEPEST} levels` };
+function findInObject(value: object, ancestors: Set<object>): NotJson | undefined {
+  if (ancestors.has(value)) return here('a cycle');
+  if (ancestors.size === DEEPEST) return here(`nested in more than ${DEEPEST} levels`);
   ancestors.add(value);
   try {
-    return Array.isArray(value) ? findInArray(value, path, ancestors) : findInProperties(value, path, ancestors);
+    return Array.isArray(value) ? findInArray(value, ancestors) : findInProperties(value, ancestors);
   } catch {
-    return { path, found: 'an object that throws when it is read' };
+    return here('an object that throws when it is read');
   } finally {
     ancestors.delete(value);
   }
 }
 
-function findInArray(values: unknown[], path: string, ancestors: Set<object>): NotJson | undefined {
+function findInArray(values: unknown[], ancestors: Set<object>): NotJson | undefined {
   for (let i = 0; i < values.length; i++) {
-    const found = find(values[i], `${path}[${i}]`, ancestors);
-    if (found) return found;
+    const found = find(values[i], ancestors);
+    if (found) return { ...found, path: `[${i}]${found.path}` };
   }
-  if (!isPlainArray(values)) return { path, found: instanceOf(values) };
-  if ('toJSON' in values && typeof values.toJSON === 'function')
-    return { path, found: 'an array with a toJSON method' };
-  if (Object.getOwnPropertySymbols(values).length > 0) return { path, found: 'an array with a symbol as a key' };
+  if (!isPlainArray(values)) return here(instanceOf(values));
+  if ('toJSON' in values && typeof values.toJSON === 'function') return here('an array with a toJSON method');
+  if (Object.getOwnPropertySymbols(values).length > 0) return here('an array with a symbol as a key');
   // No holes are left, so what goes beyond the items has names, as in the result of String.match.
   const name = Object.keys(values)[values.length];
-  return name === undefined ? undefined : { path, found: `an array with the property ${JSON.stringify(name)}` };
+  return name === undefined ? undefined : here(`an array with the property ${JSON.stringify(name)}`);
 }
 
 /** Of whatever realm: the prototype of arrays is the only prototype that is one itself. */
@@ -81,15 +82,22 @@ function instanceOf(value: object): string {
   return `an instance of ${prototype?.constructor?.name || 'an unnamed class'}`;
 }
 
-function findInProperties(value: object, path: string, ancestors: Set<object>): NotJson | undefined {
-  if (!isPlainObject(value)) return { path, found: instanceOf(value) };
-  if (typeof value['toJSON'] === 'function') return { path, found: 'an object with a toJSON method' };
-  if (Object.getOwnPropertySymbols(value).length > 0) return { path, found: 'an object with a symbol as a key' };
-  for (const [key, property] of Object.entries(value)) {
-    const propertyPath = /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`;
-    const found =
-      findInString(key, propertyPath) ?? (property === undefined ? undefined : find(property, propertyPath, ancestors));
-    if (found) return found;
+function findInProperties(value: object, ancestors: Set<object>): NotJson | undefined {
+  if (!isPlainObject(value)) return here(instanceOf(value));
+  if (typeof value['toJSON'] === 'function') return here('an object with a toJSON method');
+  if (Object.getOwnPropertySymbols(value).length > 0) return here('an object with a symbol as a key');
+  for (const key of Object.keys(value)) {
+    const property = value[key];
+    const found = findInString(key) ?? (property === undefined ? undefined : find(property, ancestors));
+    if (found) return { ...found, path: stepTo(key) + found.path };
   }
   return undefined;
+}
+
+function stepTo(key: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
+
+function here(found: string): NotJson {
+  return { path: '', found };
 }
