@@ -1,4 +1,5 @@
 // npm test: starts what the tests need, builds what they run as child processes, runs Jest, and leaves nothing behind.
+import { writeFileSync } from 'node:fs';
 import { selectBackends, UnknownBackendError } from './backend-selection.mjs';
 import { buildTargets } from './build-targets.mjs';
 import { countLine, sumOf } from './count-reporter.mjs';
@@ -54,5 +55,9 @@ try {
 } finally {
   for (const stop of stops) await stop();
 }
-if (counts !== undefined) console.log(countLine(counts));
+if (counts !== undefined) {
+  console.log(countLine(counts));
+  const file = process.env.JOBS_TEST_COUNT_FILE;
+  if (file !== undefined) writeFileSync(file, JSON.stringify(counts));
+}
 process.exit();

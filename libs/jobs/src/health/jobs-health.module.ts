@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { TerminusModule } from '@nestjs/terminus';
 import { JobsHealthIndicator } from './jobs.health.js';
 
 /**
@@ -7,9 +6,5 @@ import { JobsHealthIndicator } from './jobs.health.js';
  *
  * @publicApi
  */
-@Module({
-  imports: [TerminusModule],
-  providers: [JobsHealthIndicator],
-  exports: [JobsHealthIndicator],
-})
+@Module({ providers: [JobsHealthIndicator], exports: [JobsHealthIndicator] })
 export class JobsHealthModule {}

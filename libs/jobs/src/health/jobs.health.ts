@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { HealthIndicatorService, type HealthIndicatorResult } from '@nestjs/terminus';
+// Types only: a package that a subpath imports must be installed for the subpath to load at all.
+import type { HealthIndicatorResult } from '@nestjs/terminus';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -36,33 +37,33 @@ import { JobsRunner } from '../worker/jobs.runner.js';
 @Injectable()
 export class JobsHealthIndicator {
   /** @internal */
-  constructor(
-    private readonly indicator: HealthIndicatorService,
-    private readonly moduleRef: ModuleRef,
-  ) {}
+  constructor(private readonly moduleRef: ModuleRef) {}
 
   /**
    * Down with the reasons from the moment the shutdown begins, when the backend does not answer within `connectTimeout`,
    * and when a worker does not consume.
    */
   async isHealthy(key = 'jobs'): Promise<HealthIndicatorResult> {
-    const check = this.indicator.check(key);
     const backend = this.find<QueueBackend>(QUEUE_BACKEND);
     const runner = this.find<JobsRunner>(JobsRunner);
-    if (runner.isDraining) return check.down({ backend: backend.kind, reasons: ['this process is shutting down'] });
+    if (runner.isDraining) return down(key, { backend: backend.kind, reasons: ['this process is shutting down'] });
     try {
       await backend.ping(this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS).connectTimeout);
     } catch (error) {
-      return check.down({ backend: backend.kind, reasons: [(error as Error).message] });
+      return down(key, { backend: backend.kind, reasons: [(error as Error).message] });
     }
     const queues = await runner.consumption();
     const reasons = queues.filter(({ problem }) => problem).map(({ queue, problem }) => `queue ${queue}: ${problem}`);
-    if (reasons.length > 0) return check.down({ backend: backend.kind, reasons });
-    return check.up({ backend: backend.kind, working: queues.map(({ queue }) => queue) });
+    if (reasons.length > 0) return down(key, { backend: backend.kind, reasons });
+    return { [key]: { status: 'up', backend: backend.kind, working: queues.map(({ queue }) => queue) } };
   }
 
   /** The workers' module is not global; wherever it is, there is one. */
   private find<T>(token: symbol | (abstract new (...args: never[]) => T)): T {
     return this.moduleRef.get<T>(token as symbol, { strict: false });
   }
+}
+
+function down(key: string, reason: { backend: QueueBackend['kind']; reasons: string[] }): HealthIndicatorResult {
+  return { [key]: { status: 'down', ...reason } };
 }

@@ -69,12 +69,14 @@ describe('a PglitePool whose database crashes', () => {
     const errors: unknown[] = [];
     pool.on('error', (error) => errors.push(error));
     await pool.query(`CREATE SCHEMA jobs; SET max_stack_depth = '7680kB'`);
-    await pool.query('CREATE FUNCTION forever() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN forever(); END $$');
+    await pool.query('SET check_function_bodies = off');
+    // In SQL: a function in plpgsql meets the limit of Postgres first on Node 24, and is refused in order.
+    await pool.query('CREATE FUNCTION forever(n int) RETURNS int LANGUAGE sql VOLATILE AS $$ SELECT forever(n + 1) $$');
     const client = await pool.connect();
     await client.query('BEGIN');
     const waiting = pool.query('SELECT 1');
     // More recursion than the stack of a thread bears: WebAssembly traps.
-    const pending = client.query('SELECT forever()');
+    const pending = client.query('SELECT forever(1)');
 
     await Promise.all(
       [pending, waiting].map((statement) => expect(statement).rejects.toBeInstanceOf(EmbeddedBackendStoppedError)),
