@@ -1,30 +1,33 @@
 // npm run bench -- NAME: starts the stores, runs one bench, and prints a table and, last, its figures as one line of JSON.
 import { parseArgs } from 'node:util';
-import type { Bench } from './bench.js';
+import { UsageError, type Bench, type BenchRequest } from './bench.js';
+import { boot } from './boot.js';
+import { enqueue } from './enqueue.js';
+import { idle } from './idle.js';
+import { latency } from './latency.js';
 import { overhead } from './overhead.js';
+import { scale } from './scale.js';
 import { isStoreName, startStore, STORE_NAMES, type Store, type StoreName } from './support/stores.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { overhead };
+const BENCHES: Readonly<Record<string, Bench>> = { overhead, enqueue, latency, scale, boot, idle };
 
 const USAGE = `npm run bench -- NAME [options]
 
 ${Object.entries(BENCHES)
-  .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
+  .map(([name, { about, backends }]) => `  ${name.padEnd(12)}${about} (${backends.join(', ')})`)
   .join('\n')}
 
-  --backends LIST   of ${STORE_NAMES.join(', ')}, with commas (redis)
-  --jobs N          timed jobs of one measurement (as many as suit the backend)
-  --rounds N        how often everything is measured; the median counts (9)
+  --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
+  --rows LIST       only these rows of the table (overhead, enqueue, scale)
+  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency)
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency)
+  --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 
-class UsageError extends Error {}
-
-interface CommandLine {
+interface CommandLine extends Omit<BenchRequest, 'stores'> {
   readonly name: string;
   readonly bench: Bench;
   readonly backends: readonly StoreName[];
-  readonly jobs: number | undefined;
-  readonly rounds: number;
   readonly durable: boolean;
 }
 
@@ -38,9 +41,11 @@ function readCommandLine(): CommandLine {
   return {
     name,
     bench,
-    backends: readBackends(values.backends),
+    backends: values.backends === undefined ? bench.backends : readBackends(values.backends, bench),
     jobs: values.jobs === undefined ? undefined : readCount('jobs', values.jobs),
-    rounds: readCount('rounds', values.rounds),
+    rounds: values.rounds === undefined ? bench.rounds : readCount('rounds', values.rounds),
+    rows: values.rows === undefined ? undefined : readList(values.rows),
+    variants: values.variants === undefined ? undefined : readList(values.variants),
     durable: values.durable,
   };
 }
@@ -50,9 +55,11 @@ function parse() {
     return parseArgs({
       allowPositionals: true,
       options: {
-        backends: { type: 'string', default: 'redis' },
+        backends: { type: 'string' },
+        rows: { type: 'string' },
+        variants: { type: 'string' },
         jobs: { type: 'string' },
-        rounds: { type: 'string', default: '9' },
+        rounds: { type: 'string' },
         durable: { type: 'boolean', default: false },
       },
     });
@@ -61,13 +68,17 @@ function parse() {
   }
 }
 
-function readBackends(list: string): StoreName[] {
-  const asked = [...new Set(list.split(',').map((name) => name.trim()))];
-  const known = asked.filter(isStoreName);
+function readBackends(list: string, { supports }: Bench): StoreName[] {
+  const asked = readList(list);
+  const known = asked.filter(isStoreName).filter((name) => supports.includes(name));
   if (known.length < asked.length) {
-    throw new UsageError(`--backends takes some of ${STORE_NAMES.join(', ')}, not "${list}".`);
+    throw new UsageError(`--backends takes some of ${supports.join(', ')} here, not "${list}".`);
   }
   return known;
+}
+
+function readList(list: string): string[] {
+  return [...new Set(list.split(',').map((name) => name.trim()))];
 }
 
 function readCount(option: string, text: string): number {

@@ -5,15 +5,15 @@ export interface Measurement {
   readonly cpu: number;
 }
 
-/** Measures from the moment when the last warm-up job runs to the moment when the last job runs. */
+/** Measures from the moment when the last warm-up job is counted to the moment when the last job is. */
 export class Meter {
   readonly measured: Promise<Measurement>;
-  private calls = 0;
+  private counted = 0;
   private startedAt = 0;
   private cpuAtStart = process.cpuUsage();
   private finish: (measurement: Measurement) => void = () => {};
 
-  /** `warmUp`: at least one. */
+  /** Both at least one. */
   constructor(
     private readonly warmUp: number,
     private readonly jobs: number,
@@ -21,13 +21,13 @@ export class Meter {
     this.measured = new Promise((resolve) => (this.finish = resolve));
   }
 
-  /** To be called by each job. */
-  count(): void {
-    this.calls++;
-    if (this.calls === this.warmUp) {
+  /** Jobs that are counted together must not lie on both sides of the end of the warm-up. */
+  count(jobs = 1): void {
+    this.counted += jobs;
+    if (this.counted === this.warmUp) {
       this.startedAt = performance.now();
       this.cpuAtStart = process.cpuUsage();
-    } else if (this.calls === this.warmUp + this.jobs) {
+    } else if (this.counted === this.warmUp + this.jobs) {
       const seconds = (performance.now() - this.startedAt) / 1_000;
       const { user, system } = process.cpuUsage(this.cpuAtStart);
       this.finish({ rate: this.jobs / seconds, cpu: (user + system) / this.jobs });

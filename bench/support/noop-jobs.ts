@@ -1,5 +1,16 @@
-import { type INestApplicationContext, Injectable } from '@nestjs/common';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  type INestApplicationContext,
+  Injectable,
+  type NestInterceptor,
+  Scope,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import type { Observable } from 'rxjs';
+import { z } from 'zod';
 import {
   JobsModule,
   JobsService,
@@ -12,19 +23,77 @@ import { Meter } from './meter.js';
 import { NAMESPACE, type StoreAddress } from './stores.js';
 
 export const QUEUE = 'default';
-const PRODUCERS = 64;
+/** What all of these tasks are called, so that any of them works the jobs that another one's process enqueued. */
+export const NOOP = 'noop';
+/** Jobs that are enqueued together. */
+const BATCH = 500;
+
+interface Payload {
+  n: number;
+}
+
+const payloadSchema = z.object({ n: z.number().int() });
 
 @Injectable()
-class NoopTasks {
+class PassThrough implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle();
+  }
+}
+
+@Injectable()
+class BareTasks {
   constructor(private readonly meter: Meter) {}
 
-  @Task({ name: 'noop', queue: QUEUE })
-  run(_payload: { n: number }): void {
+  @Task({ name: NOOP, queue: QUEUE })
+  run(_payload: Payload): void {
     this.meter.count();
   }
 }
 
+@Injectable()
+class InterceptedTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @UseInterceptors(PassThrough)
+  @Task({ name: NOOP, queue: QUEUE })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
+@Injectable()
+class CheckedTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @Task({ name: NOOP, queue: QUEUE, schema: payloadSchema })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+class RequestScopedTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @Task({ name: NOOP, queue: QUEUE })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
+/** The app is the same but for the class that has the task. */
+const HOSTS = {
+  ours: BareTasks,
+  interceptor: InterceptedTasks,
+  schema: CheckedTasks,
+  'request-scoped': RequestScopedTasks,
+} as const satisfies Record<string, Type>;
+
+export type NoopHost = keyof typeof HOSTS;
+
 interface NoopAppSettings {
+  readonly host: NoopHost;
   readonly meter: Meter;
   readonly concurrency: number;
   readonly workers: WorkersOption;
@@ -32,7 +101,7 @@ interface NoopAppSettings {
 
 /** A real Nest app with one task that does nothing but count. */
 export async function startNoopApp(store: StoreAddress, settings: NoopAppSettings): Promise<INestApplicationContext> {
-  const { meter, concurrency, workers } = settings;
+  const { host, meter, concurrency, workers } = settings;
   const jobs = JobsModule.forRoot({
     connection: connectionOf(store),
     namespace: NAMESPACE,
@@ -40,25 +109,24 @@ export async function startNoopApp(store: StoreAddress, settings: NoopAppSetting
     workers,
   });
   class NoopModule {}
-  const module = { module: NoopModule, providers: [NoopTasks, { provide: Meter, useValue: meter }], imports: [jobs] };
+  const providers = [HOSTS[host], { provide: Meter, useValue: meter }];
+  const module = { module: NoopModule, providers, imports: [jobs] };
   return NestFactory.createApplicationContext(module, { logger: ['error'] });
 }
 
 /** Enqueues jobs that no worker takes yet. */
 export async function enqueueNoops(store: StoreAddress, count: number): Promise<void> {
-  const app = await startNoopApp(store, { meter: new Meter(1, 1), concurrency: 1, workers: false });
+  const settings = { host: 'ours', meter: new Meter(1, 1), concurrency: 1, workers: false } as const;
+  const app = await startNoopApp(store, settings);
   const jobs = app.get(JobsService);
-  const noop = task(NoopTasks, 'run');
-  // Alone, because BullMQ warns of a leak when more than ten callers wait for its first connection.
-  await jobs.enqueue(noop, { n: 0 });
-  let next = 1;
-  const produce = async (): Promise<void> => {
-    while (next < count) await jobs.enqueue(noop, { n: next++ });
-  };
-  await Promise.all(Array.from({ length: PRODUCERS }, produce));
+  const noop = task(BareTasks, 'run');
+  for (let first = 0; first < count; first += BATCH) {
+    const length = Math.min(BATCH, count - first);
+    await jobs.enqueueMany(Array.from({ length }, (_, n) => ({ task: noop, payload: { n: first + n } })));
+  }
   await app.close();
 }
 
-function connectionOf({ name, location }: StoreAddress): JobsConnection {
+export function connectionOf({ name, location }: StoreAddress): JobsConnection {
   return name === 'embedded' ? { embedded: { dataDir: location } } : location;
 }

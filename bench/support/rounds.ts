@@ -14,3 +14,8 @@ export function median(values: readonly number[]): number {
 export function medianRatio(numerators: readonly number[], denominators: readonly number[]): number {
   return median(numerators.map((numerator, round) => numerator / denominators[round]!));
 }
+
+/** The smallest value that at least this part of all does not exceed. */
+export function quantile(values: readonly number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * part) - 1]!;
+}

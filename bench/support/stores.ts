@@ -15,6 +15,10 @@ export type StoreName = (typeof STORE_NAMES)[number];
  */
 export const NAMESPACE = 'bullmq';
 
+const COUNT_CONNECTIONS = `
+SELECT count(*)::int AS connections FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+
 /** Where a store is, in a form that can be sent to another process. */
 export interface StoreAddress {
   readonly name: StoreName;
@@ -26,6 +30,8 @@ export interface StoreAddress {
 export interface Store extends StoreAddress {
   /** Removes all jobs, so that each measurement begins with the same. Nobody may be connected. */
   clear(): Promise<void>;
+  /** Connections that the server has, other than those of this process. */
+  connections(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -47,6 +53,10 @@ async function startRedisStore(durable: boolean): Promise<Store> {
     location: server.url,
     // Not ASYNC: it would free the memory while the next measurement runs.
     clear: async () => void (await client.flushall('SYNC')),
+    connections: async () => {
+      const list = (await client.client('LIST')) as string;
+      return list.trim().split('\n').length - 1;
+    },
     stop: async () => {
       client.disconnect();
       await server.stop();
@@ -56,14 +66,20 @@ async function startRedisStore(durable: boolean): Promise<Store> {
 
 async function startPostgresStore(durable: boolean): Promise<Store> {
   const server = await startPostgres({ durable });
+  const query = async (sql: string): Promise<pg.QueryResult<Record<string, unknown>>> => {
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    const result = await client.query<Record<string, unknown>>(sql);
+    await client.end();
+    return result;
+  };
   return {
     name: 'postgres',
     location: server.url,
-    clear: async () => {
-      const client = new pg.Client({ connectionString: server.url });
-      await client.connect();
-      await client.query(`DROP SCHEMA IF EXISTS "${NAMESPACE}" CASCADE`);
-      await client.end();
+    clear: async () => void (await query(`DROP SCHEMA IF EXISTS "${NAMESPACE}" CASCADE`)),
+    connections: async () => {
+      const { rows } = await query(COUNT_CONNECTIONS);
+      return rows[0]!['connections'] as number;
     },
     stop: () => server.stop(),
   };
@@ -79,6 +95,7 @@ function makeEmbeddedStore(): Store {
     name: 'embedded',
     location,
     clear: async () => remove(location),
+    connections: async () => 0,
     stop: async () => remove(parent),
   };
 }

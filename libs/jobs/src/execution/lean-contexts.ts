@@ -28,18 +28,18 @@ interface Inside {
  */
 export function withFewerPromises(creator: ExternalContextCreator): ExternalContextCreator {
   const lean: Inside = {};
-  const { createPipesFn, transformToResult } = creator as unknown as Inside;
+  const inside = creator as unknown as Inside;
   // A Nest that is built otherwise does as it always does.
-  if (typeof createPipesFn === 'function') {
-    lean.createPipesFn = function (pipes, parameters) {
+  if (typeof inside.createPipesFn === 'function') {
+    lean.createPipesFn = (pipes, parameters) => {
       const piped = parameters.filter(({ type, pipes: own }) => !isContext(type) && pipes.length + own.length > 0);
       const plain = fillPlain(parameters.filter((parameter) => !piped.includes(parameter)));
       if (piped.length === 0) return plain;
-      const throughPipes = createPipesFn.call(this, pipes, piped)!;
+      const throughPipes = inside.createPipesFn!(pipes, piped)!;
       return (values, ...args) => Promise.all([plain(values, ...args), throughPipes(values, ...args)]);
     };
   }
-  if (typeof transformToResult === 'function') {
+  if (typeof inside.transformToResult === 'function') {
     lean.transformToResult = (result) => (isObservable(result) ? lastValueFrom(result) : result);
   }
   return Object.assign(Object.create(creator) as ExternalContextCreator, lean);
