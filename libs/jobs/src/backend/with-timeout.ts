@@ -1,16 +1,20 @@
 import { BackendUnavailableError } from './backend.errors.js';
 
 /** Settles as `work` does, or rejects with what `onTimeout` makes when `timeout` ms have passed first. @internal */
-export async function withTimeout<T>(work: Promise<T>, timeout: number, onTimeout: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(onTimeout()), timeout);
+export function withTimeout<T>(work: Promise<T>, timeout: number, onTimeout: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(onTimeout()), timeout);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Resolves when the store answered; rejects with {@link BackendUnavailableError}, whatever kept it from it. @internal */

@@ -25,10 +25,7 @@ export function enqueueCall(
 ): EnqueueCall {
   const parent = currentJob();
   const path = entry ? `${entry}.options.headers` : 'headers';
-  return {
-    ...call,
-    headers: mergeHeaders(parent?.headers, call.options.headers, path),
-    rootId: parent?.rootId,
-    entry,
-  };
+  const { ref, payload, options, given } = call;
+  const headers = mergeHeaders(parent?.headers, options.headers, path);
+  return { ref, payload, options, given, headers, rootId: parent?.rootId, entry };
 }

@@ -166,7 +166,7 @@ const ISO_WITH_ZONE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\
 const LATEST = 8.64e15;
 /** @internal */
 export function resolveEnqueueOptions(options: EnqueueOptions | undefined, now: number): ResolvedEnqueueOptions {
-  if (options === undefined) return { ...none(now), transaction: undefined };
+  if (options === undefined) return { delay: 0, calledAt: now, transaction: undefined };
   return asEnqueueError(() => {
     const reader = new OptionReader(options, '', [...ENTRY_KEYS, 'transaction']);
     return { ...resolveEntry(reader, now), transaction: resolveTransaction(reader) };

@@ -3,6 +3,7 @@ import { v4 as uuidv4 } from 'uuid';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
 import { checkPayload } from '../task/schema-check.js';
+import type { StandardSchemaV1 } from '../task/standard-schema.js';
 import type { ResolvedTaskOptions } from '../task/task-definition.js';
 import type { TaskSettings } from '../task/task.settings.js';
 import { PayloadNotSerializableError, PayloadTooLargeError } from './client.errors.js';
@@ -14,6 +15,7 @@ import { callersJobId, newJobId } from './job-id.js';
 import { findNotJson } from './json-check.js';
 import { jsonSizeOver } from './json-size.js';
 import type { Routing } from './routing.js';
+import type { TaskPlacement } from './task-router.js';
 
 /** A job that only has to be sent. @internal */
 export interface PreparedJob {
@@ -34,15 +36,28 @@ export class JobPreparer {
     private readonly options: ResolvedJobsOptions,
   ) {}
 
-  async prepare(call: EnqueueCall): Promise<PreparedJob> {
+  /** A promise only when there is a schema or a router to wait for. */
+  prepare(call: EnqueueCall): PreparedJob | Promise<PreparedJob> {
     const { ref, payload, options, entry } = call;
     const place = entry ? `${ref.name} (${entry})` : ref.name;
     if (options.queue !== undefined) {
       this.settings.assertDeclared(options.queue, entry ? `${entry}.options.queue` : 'queue');
     }
     this.assertPayload(ref.name, payload, entry);
-    if (ref.options.schema) await checkPayload(ref.name, ref.options.schema, payload, entry);
-    const routed = await this.routing.place(call, place);
+    if (ref.options.schema) return this.prepareChecked(ref.options.schema, call, place);
+    const routed = this.routing.place(call, place);
+    return routed instanceof Promise
+      ? routed.then((placement) => this.placed(call, place, placement))
+      : this.placed(call, place, routed);
+  }
+
+  private async prepareChecked(schema: StandardSchemaV1, call: EnqueueCall, place: string): Promise<PreparedJob> {
+    await checkPayload(call.ref.name, schema, call.payload, call.entry);
+    return this.placed(call, place, await this.routing.place(call, place));
+  }
+
+  private placed(call: EnqueueCall, place: string, routed: TaskPlacement): PreparedJob {
+    const { ref, options } = call;
     const task = this.settings.resolveCall(ref.options, place, options, routed);
     const id = options.id === undefined ? newJobId(task.queue) : callersJobId(task.queue, options.id);
     return {

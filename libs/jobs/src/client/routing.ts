@@ -34,16 +34,23 @@ export class Routing {
     this.router = typeof router === 'function' ? await this.make(router) : router;
   }
 
-  /** What `@Task` and the call say goes before it. */
-  async place(call: EnqueueCall, place: string): Promise<TaskPlacement> {
-    const { ref, options, payload, given } = call;
+  /** What `@Task` and the call say goes before it. A promise only of a router. */
+  place(call: EnqueueCall, place: string): TaskPlacement | Promise<TaskPlacement> {
+    const { ref, options } = call;
     if (!this.router) {
       if (this.options.routing.router !== undefined) throw notMadeYet(ref.name);
       return this.settings.routeOf(ref.name);
     }
-    if (!this.settings.leavesOpen(ref.options, place, options)) return NOTHING;
+    return this.settings.leavesOpen(ref.options, place, options) ? this.ask(this.router, call, place) : NOTHING;
+  }
+
+  private async ask(
+    router: TaskRouter,
+    { ref, payload, given, headers }: EnqueueCall,
+    place: string,
+  ): Promise<TaskPlacement> {
     const { transaction: _, ...asked } = given ?? {};
-    const answer: unknown = await this.router.route(ref.name, payload, { ...asked, headers: call.headers });
+    const answer: unknown = await router.route(ref.name, payload, { ...asked, headers });
     return this.check(answer, place);
   }
 
