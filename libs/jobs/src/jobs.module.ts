@@ -2,6 +2,7 @@ import { Module, SetMetadata, type DynamicModule } from '@nestjs/common';
 import { RunningJobs } from './execution/running-jobs.js';
 import { TaskContextCreator } from './execution/task-context.creator.js';
 import { TaskExecutor } from './execution/task.executor.js';
+import { InvalidJobsOptionsError, isPlainObject } from './options/jobs-options.error.js';
 import { JobsCoreModule } from './jobs-core.module.js';
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
 import { HOLDS_WORKERS } from './options/one-jobs-module.js';
@@ -46,11 +47,13 @@ export class JobsModule {
    * module is imported twice in one app, and the errors of tasks, all at boot.
    */
   static forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    assertObject(options, "an object like { connection: 'redis://localhost:6379' }");
     return this.around(JobsCoreModule.forRoot(options));
   }
 
   /** As {@link JobsModule.forRoot}, with options that are computed, injected or asked of a class of yours. */
   static forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    assertObject(options, 'an object like { inject: [ConfigService], useFactory: (config) => ({ ... }) }');
     return this.around(JobsCoreModule.forRootAsync(options));
   }
 
@@ -61,4 +64,9 @@ export class JobsModule {
   private static around(core: DynamicModule): DynamicModule {
     return { module: JobsModule, imports: [core], exports: [core] };
   }
+}
+
+/** Nest would spread a url into an object of its characters. */
+function assertObject(options: unknown, expected: string): void {
+  if (!isPlainObject(options)) throw new InvalidJobsOptionsError('(all)', expected, options);
 }
