@@ -8,7 +8,7 @@ import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { cancelMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
-import { enqueueCall, type EnqueueCall } from './enqueue-call.js';
+import { enqueueCall } from './enqueue-call.js';
 import { assertTaskRef, readEntries, type EnqueuedJobs, type EnqueueEntries } from './enqueue-entries.js';
 import { EnqueueManyError } from './enqueue-many.error.js';
 import {
@@ -86,19 +86,10 @@ export class JobsClient implements JobOperations {
       const own = resolveEntryOptions(given, now, `${place}.options`);
       return enqueueCall({ ref, payload, options: own, given }, place);
     });
-    const jobs = await Promise.all(calls.map((call) => this.prepareOneOfMany(call)));
+    const jobs = await Promise.all(calls.map(async (call) => this.preparer.prepare(call)));
     const outcomes = await this.sender.sendMany(jobs, transaction);
     if (outcomes.some((outcome) => outcome instanceof Error)) throw this.errorOf(jobs, outcomes);
     return jobs.map((job, n) => this.handleOf(job, outcomes[n] as Sent)) as EnqueuedJobs<Refs>;
-  }
-
-  /** Never throws: what another entry's promise rejects with would be handled by nobody. */
-  private prepareOneOfMany(call: EnqueueCall): PreparedJob | Promise<PreparedJob> {
-    try {
-      return this.preparer.prepare(call);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
   }
 
   /** Answers how many jobs were removed. */
