@@ -64,7 +64,9 @@ describe('contexts with fewer promises', () => {
       throw new Error('at once');
     });
     await expect(fill([], [rejects, context, throws])).rejects.toThrow('at once');
-    await expect(fill([refuse], [payload, context, parameter(1, throws.extractValue)])).rejects.toThrow(/at once|refused/);
+    await expect(fill([refuse], [payload, context, parameter(1, throws.extractValue)])).rejects.toThrow(
+      /at once|refused/,
+    );
     await turn();
     process.off('unhandledRejection', listener);
     expect(unhandled).toEqual([]);
