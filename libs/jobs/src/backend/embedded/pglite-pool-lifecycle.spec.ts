@@ -88,4 +88,12 @@ describe('a PglitePool whose database crashes', () => {
     client.release();
     await pool.end();
   });
+
+  it('takes no answer for a crash, also when the next statement is answered', async () => {
+    const pool = await openPglitePool(IN_MEMORY);
+    pool.on('error', () => undefined);
+    expect((await pool.query('-- nothing\n/* at\nall */;')).rows).toEqual([]);
+    await expect(pool.query(`SELECT repeat('[', 10000000)::json`)).rejects.toBeInstanceOf(EmbeddedBackendStoppedError);
+    await pool.end();
+  });
 });

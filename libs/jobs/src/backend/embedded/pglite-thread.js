@@ -79,27 +79,45 @@ async function execute(db, { id, text, params }) {
   try {
     const results = params ? [await db.query(text, [...params])] : await db.exec(text);
     const last = results.at(-1);
+    if (!last?.command && saysSomething(text)) throw new DatabaseCrash();
     if (results.length > 1 || !last?.command) await ensureAlive(db);
     const columns = (last?.fields ?? []).map(({ name, dataTypeID }) => ({ name, type: dataTypeID }));
     const rows = /** @type {Record<string, unknown>[]} */ (last?.rows ?? []);
     return { kind: 'result', id, inTransaction: false, rows, columns, rowCount: last?.rowCount ?? null };
   } catch (thrown) {
+    if (thrown instanceof DatabaseCrash) throw thrown;
     const error = errorFields(thrown);
     if (!error.code || error.code.startsWith('XX')) await ensureAlive(db);
     return { kind: 'failure', id, inTransaction: false, error };
   }
 }
 
+/** Ends the thread. */
+class DatabaseCrash extends Error {
+  constructor() {
+    super('Postgres crashed in a statement and no longer answers, or not as it should');
+  }
+}
+
 /**
- * When WebAssembly traps (on a stack overflow, say), PGlite swallows it and answers that and every later statement with
- * nothing, as if an INSERT were done. What this throws then ends the thread.
+ * Whether a statement is more than comments, and so has an answer: nothing at all is what PGlite makes of a trap.
+ *
+ * @param {string} text
+ */
+function saysSomething(text) {
+  return text.replaceAll(/--.*|\/\*[^]*?\*\/|[\s;]/g, '') !== '';
+}
+
+/**
+ * When WebAssembly traps (on a stack overflow, say), PGlite swallows it and answers that, and most often every later
+ * statement, with nothing, as if an INSERT were done. What this throws then ends the thread.
  *
  * @param {PGlite} db
  */
 async function ensureAlive(db) {
   const isRefused = (/** @type {unknown} */ error) => errorFields(error).code === '25P02';
   const isAlive = await db.exec('SELECT 1').then(([result]) => result?.command === 'SELECT', isRefused);
-  if (!isAlive) throw new Error('Postgres crashed in a statement and no longer answers');
+  if (!isAlive) throw new DatabaseCrash();
 }
 
 /** @param {PgliteMessage} message */
