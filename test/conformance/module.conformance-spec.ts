@@ -17,6 +17,7 @@ import {
   JobContext,
   JobsModule,
   JobsRunner,
+  JobsClosedError,
   JobsService,
   NotATaskError,
   Payload,
@@ -251,6 +252,27 @@ describe.each(backends)('the module on $name', (backend) => {
     gate.open.reach();
     await closed;
     expect(log).toEqual(['imported', 'database closed']);
+  });
+
+  it('says that it has closed to who comes later, and to who still waits', async () => {
+    @Injectable()
+    class Elsewhere {
+      @Task({ queue: 'elsewhere' })
+      run(): void {}
+    }
+    const options = { queues: { elsewhere: {} }, workers: { except: ['elsewhere'] } };
+    const { app, jobs } = await startJobsApp({ backend, providers: [Elsewhere], options });
+    const job = await jobs.enqueue(task(Elsewhere, 'run'));
+    const waiting = Promise.allSettled([job.result()]);
+    await app.close();
+    const late = await Promise.allSettled([
+      jobs.enqueue(task(Elsewhere, 'run')),
+      jobs.enqueueMany([{ task: task(Elsewhere, 'run') }]),
+      job.status(),
+      job.cancel(),
+    ]);
+    const refused = { status: 'rejected', reason: expect.any(JobsClosedError) as unknown };
+    expect([...(await waiting), ...late]).toEqual(Array(5).fill(refused));
   });
 
   it('names a method that is no task', () => {

@@ -44,6 +44,7 @@ export {
   JobCancelledError,
   JobFailedError,
   JobNotFoundError,
+  JobsClosedError,
   PayloadNotSerializableError,
   PayloadTooLargeError,
   ResultTimeoutError,

@@ -65,6 +65,18 @@ export class JobNotFoundError extends Error {
   }
 }
 
+/** The app has closed, and with it the connections of its jobs. Nothing was sent. @publicApi */
+export class JobsClosedError extends Error {
+  override readonly name = 'JobsClosedError';
+
+  constructor() {
+    super(
+      'nestjs-jobs: this app has closed, so nothing is enqueued, read or cancelled any more. Await what needs jobs ' +
+        'before app.close(); until onApplicationShutdown it may.',
+    );
+  }
+}
+
 /** The job whose result was asked for has failed for good. @publicApi */
 export class JobFailedError extends Error {
   override readonly name = 'JobFailedError';

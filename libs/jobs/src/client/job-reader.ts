@@ -62,6 +62,7 @@ export class JobReader {
     let ended: EndedEvent | undefined;
     try {
       for (let wait = FIRST_REREAD; ; wait = Math.min(wait * 2, SLOWEST_REREAD)) {
+        this.queues.assertOpen();
         const seen = await this.tryToRead(id, deadline - Date.now());
         if (!seen) return undefined;
         if ('status' in seen && seen.status.terminal) return seen.status;

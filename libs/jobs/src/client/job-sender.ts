@@ -31,6 +31,7 @@ export class JobSender {
   }
 
   async send(job: PreparedJob, transaction: SqlTransaction | undefined): Promise<Sent> {
+    this.queues.assertOpen();
     const isInTransaction = transaction !== undefined;
     const deadline = this.deadline();
     const send = async (queue: Queue): Promise<Sent> => {
@@ -49,6 +50,7 @@ export class JobSender {
    * @throws what kept the tags from being written, and nothing was sent; in a transaction, what a statement failed with.
    */
   async sendMany(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<(Sent | Error)[]> {
+    this.queues.assertOpen();
     const deadline = this.deadline();
     await this.tag(jobs, transaction, deadline);
     const outcomes = new Map<PreparedJob, Sent | Error>();
@@ -75,6 +77,7 @@ export class JobSender {
    */
   async reach<T>(work: () => Promise<T>, deadline = this.deadline()): Promise<T> {
     const { backend } = this;
+    this.queues.assertOpen();
     const left = deadline - Date.now();
     if (left <= 0) throw this.unavailable(backend.lastConnectionError());
     const reached = (async () => {

@@ -4,6 +4,7 @@ import type { Queue, QueueEvents } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
+import { JobsClosedError } from './client.errors.js';
 
 /** The process's BullMQ queues and their event streams: one each, made when first needed. @internal */
 @Injectable()
@@ -11,6 +12,7 @@ export class Queues {
   private readonly logger = new Logger('Jobs');
   private readonly queues = new Map<string, Queue>();
   private readonly events = new Map<string, QueueEvents>();
+  private isClosed = false;
 
   constructor(@Inject(QUEUE_BACKEND) private readonly backend: QueueBackend) {}
 
@@ -38,8 +40,14 @@ export class Queues {
     return events;
   }
 
+  /** @throws {@link JobsClosedError}; the backend's own errors would say that it is away. */
+  assertOpen(): void {
+    if (this.isClosed) throw new JobsClosedError();
+  }
+
   /** Waits at most `timeout` ms: without its connection a BullMQ object may never close. */
   async close(timeout: number): Promise<void> {
+    this.isClosed = true;
     const closing = [...this.events.values(), ...this.queues.values()].map((each) => each.close());
     this.events.clear();
     this.queues.clear();
