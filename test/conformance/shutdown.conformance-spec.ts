@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
-  BackendUnavailableError,
+  JobsClosedError,
   JobsModule,
   JobsRunner,
   JobsService,
@@ -240,7 +240,7 @@ describe.each(backends)('the shutdown on $name', (backend) => {
     const app = module.createNestApplication({ logger: false });
     await expect(app.init()).rejects.toThrow('no boot today');
     await app.close();
-    await expect(app.get(JobsService).enqueue(long, { name: 'refused' })).rejects.toThrow(BackendUnavailableError);
+    await expect(app.get(JobsService).enqueue(long, { name: 'refused' })).rejects.toThrow(JobsClosedError);
     // Of the embedded store, the next process gets the directory.
     const next = await start();
     expect(await (await next.jobs.enqueue(long, { name: 'next' })).result()).toBe('run 1');
