@@ -1,8 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { JobsModule, JobsService, task, type JobsModuleOptions } from 'nestjs-jobs';
+import type { ChaosReport, ChaosRequest } from '../chaos-runs/chaos-run.js';
+import { ChaosModule, ChaosTasks, expectedValue, POISON_ATTEMPTS } from '../chaos-runs/chaos-tasks.js';
+import { Fleet } from '../chaos-runs/fleet.js';
+import { freeze } from '../chaos-runs/freeze.js';
+import { kill } from '../chaos-runs/kill.js';
+import { readLedger } from '../chaos-runs/ledger.js';
+import { poison } from '../chaos-runs/poison.js';
 import { crashOptions, CrashTasks } from '../fixtures/crash-tasks.js';
 import { backends, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture, type ChildHandle } from '../support/child-process.js';
@@ -27,28 +35,61 @@ async function open(store: Store, workers: boolean): Promise<{ jobs: JobsService
   return { jobs: app.get(JobsService), close: () => app.close() };
 }
 
+const CHAOS_WORKER = new URL('../../dist/fixtures/test/fixtures/chaos-worker.js', import.meta.url);
+const isFull = Boolean(process.env['JOBS_TEST_FULL']);
+const TIME = isFull ? 15 * 60_000 : 120_000;
+
 const serverBackends = backends.filter(({ name }) => name !== 'embedded');
 const embedded = backends.filter(({ name }) => name === 'embedded');
 
 // `describe.each` refuses an empty table: a run for one backend has nothing to do in the other's tests.
 if (serverBackends.length > 0) {
-  describe.each(serverBackends)('a worker process of $name killed -9', (backend) => {
-    it('[C2] in the middle of a task: the job runs again in another process and completes', async () => {
+  describe.each(serverBackends)('worker processes on $name', (backend) => {
+    async function runChaos(
+      run: (request: ChaosRequest) => Promise<ChaosReport>,
+      size: Pick<ChaosRequest, 'jobs' | 'workers'> & { kills?: number },
+    ): Promise<ChaosReport['counts']> {
       const store = { connection: backend.connection()!, namespace: uniqueNamespace() };
-      const producer = await open(store, false);
-      const first = startProcess(store);
-      await first.waitForLine(/^READY$/);
-      const job = await producer.jobs.enqueue(task(CrashTasks, 'hangOnce'));
-      await first.waitForLine(new RegExp(`^RUN ${job.id} 1$`));
-      expect(await job.status()).toMatchObject({ state: 'running', attempt: 1 });
-      await first.kill('SIGKILL');
-      const second = startProcess(store);
-      expect(await job.result({ timeout: '1m' })).toEqual({ attempt: 2, pid: second.pid });
-      expect(second.stdout).toContain(`RUN ${job.id} 2`);
-      expect(await job.status()).toMatchObject({ state: 'succeeded', attempt: 2 });
-      await second.kill();
-      await producer.close();
-    });
+      const seed = isFull ? Date.now() : 1;
+      const { broken, counts, directory } = await run({ store, workerModule: CHAOS_WORKER, seed, kills: 0, ...size });
+      // What is left of a run that went wrong tells why it did.
+      expect({ seed, directory, broken }).toEqual({ seed, directory, broken: [] });
+      await rm(directory, { recursive: true });
+      return counts;
+    }
+
+    it(
+      '[C2] killed -9 at random while jobs are enqueued: what was acknowledged ends, and each run again is an attempt',
+      async () => {
+        const size = isFull ? { jobs: 3_000, kills: 30 } : { jobs: 90, kills: 3 };
+        const { acknowledged, interrupted_runs } = await runChaos(kill, { workers: 3, ...size });
+        expect(acknowledged).toBeGreaterThan(size.jobs);
+        expect(interrupted_runs).toBeGreaterThan(0);
+      },
+      TIME,
+    );
+
+    it(
+      '[C2] stopped until another one has its job: all that the late run says is refused, also its result',
+      async () => {
+        const jobs = isFull ? 10 : 2;
+        const refused = { late_progress_refused: jobs, late_log_refused: jobs, late_enqueue_refused: jobs };
+        const all = { ...refused, late_result_refused: jobs };
+        expect(await runChaos(freeze, { jobs, workers: 2 })).toMatchObject({ frozen: jobs, ...all });
+      },
+      TIME,
+    );
+
+    it(
+      '[R7] a task that kills its process in every run fails as stalled, and the other jobs of that worker end well',
+      async () => {
+        const jobs = isFull ? 6 : 2;
+        const { deaths, ...counts } = await runChaos(poison, { jobs, workers: 1 });
+        expect(counts).toMatchObject({ poisoned_failed: jobs, succeeded: counts['acknowledged'] });
+        expect(deaths).toBeGreaterThan(1);
+      },
+      TIME,
+    );
   });
 }
 
@@ -73,6 +114,50 @@ if (embedded.length > 0) {
       const survivor = await open(store, true);
       expect(await survivor.jobs.job(job.id).result({ timeout: '1m' })).toEqual({ attempt: 2, pid: process.pid });
       await survivor.close();
+    });
+
+    it('[R7] by a task in every run: that job fails as stalled, and the other jobs end well', async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'jobs-chaos-ledger-'));
+      const settings = { connection: { embedded: { dataDir } }, namespace: uniqueNamespace(), concurrency: 5 };
+      const chaos = { ...settings, ledger: directory };
+      const openStore = () => NestFactory.createApplicationContext(ChaosModule.of(chaos, false), { logger: false });
+
+      const producer = await openStore();
+      const jobs = producer.get(JobsService);
+      const { id } = await jobs.enqueue(task(ChaosTasks, 'poison'), { throwsFirst: false });
+      const orders = Array.from({ length: 10 }, (_, n) => ({
+        task: task(ChaosTasks, 'work'),
+        payload: { n, takes: 20 },
+      }));
+      const others = await jobs.enqueueMany(orders);
+      await producer.close();
+
+      const log = join(directory, 'workers.log');
+      const fleet = new Fleet(CHAOS_WORKER, chaos, 1, log);
+      const hasFinished = (other: string): boolean =>
+        readLedger(directory).some((entry) => entry.what === 'finished' && entry.id === other);
+      await eventually(
+        async () =>
+          /failed for good\. JobStalledError/.test(await readFile(log, 'utf8')) &&
+          others.every((other) => hasFinished(other.id)),
+        { timeout: 90_000 },
+      );
+      await fleet.stop();
+      expect(fleet).toMatchObject({ deaths: POISON_ATTEMPTS, endedByThemselves: [] });
+
+      const survivor = await openStore();
+      const statusOf = (job: string) => survivor.get(JobsService).job(job).status();
+      expect(await statusOf(id)).toMatchObject({
+        state: 'failed',
+        attempt: POISON_ATTEMPTS,
+        error: { name: 'JobStalledError' },
+      });
+      for (const [n, other] of others.entries()) {
+        const { attempt, ...status } = await statusOf(other.id);
+        expect(status).toMatchObject({ state: 'succeeded', result: { value: expectedValue(n), attempt } });
+      }
+      await survivor.close();
+      await rm(directory, { recursive: true });
     });
 
     it('a second process waits for the first to leave the directory', async () => {

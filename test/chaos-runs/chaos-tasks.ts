@@ -1,0 +1,148 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Injectable, Module, type DynamicModule } from '@nestjs/common';
+import {
+  JobsModule,
+  Task,
+  task,
+  type JobContext,
+  type JobsModuleOptions,
+  type JobStatus,
+} from '../../libs/jobs/src/index.js';
+import { LedgerFile, type LateCall } from './ledger.js';
+
+/** More than any run kills processes: only poison may use up its attempts. */
+const PLENTY_OF_ATTEMPTS = 100;
+export const POISON_ATTEMPTS = 3;
+
+/** Drawn by the runner, so that workers choose nothing. */
+export interface WorkOrder {
+  readonly n: number;
+  /** Milliseconds. */
+  readonly takes: number;
+  readonly throwsFirst?: boolean;
+  readonly followUp?: boolean;
+}
+
+export interface WorkResult {
+  readonly value: number;
+  readonly attempt: number;
+}
+
+export interface FreezeResult {
+  readonly attempt: number;
+  readonly pid: number;
+}
+
+export type FreezeProgress = FreezeResult;
+
+export function expectedValue(n: number): number {
+  return n * 2 + 1;
+}
+
+/** The job that a late run tries to enqueue. */
+export function lateJobId(id: string): string {
+  return `late-${id}`;
+}
+
+export const LATE_LINE = 'from a run that another process had taken over';
+
+/** Resolves when the runner names the job to this process. */
+function goesOn(id: string): Promise<void> {
+  return new Promise((resolve) => {
+    const listen = (message: unknown): void => {
+      if (message !== id) return;
+      process.removeListener('message', listen);
+      resolve();
+    };
+    process.on('message', listen);
+  });
+}
+
+/** The tasks of all runs. Each says in the ledger that it was called, before anything else. */
+@Injectable()
+export class ChaosTasks {
+  constructor(private readonly ledger: LedgerFile) {}
+
+  @Task({ name: 'chaos.work', retry: { attempts: PLENTY_OF_ATTEMPTS, delay: 1, maxDelay: 10 } })
+  async work(order: WorkOrder, job: JobContext): Promise<WorkResult> {
+    const { id, attempt } = job;
+    this.ledger.append({ what: 'run', id, attempt });
+    await pause(order.takes);
+    if (order.throwsFirst && attempt === 1) throw new Error('as ordered');
+    if (order.followUp) await this.enqueueFollowUp(order.n, job);
+    this.ledger.append({ what: 'finished', id, attempt });
+    return { value: expectedValue(order.n), attempt };
+  }
+
+  /** Goes on only when it is told to; in the first run, that is when its process was frozen meanwhile. */
+  @Task({ name: 'chaos.freeze', retry: { attempts: 5 } })
+  async freeze(_payload: undefined, job: JobContext): Promise<FreezeResult> {
+    const { id, attempt } = job;
+    const mine: FreezeProgress = { attempt, pid: process.pid };
+    const toldToGoOn = goesOn(id);
+    if (attempt > 1) await job.progress(mine);
+    this.ledger.append({ what: 'run', id, attempt });
+    await toldToGoOn;
+    if (attempt === 1) {
+      await this.tryLate(job, 'progress', () => job.progress(mine));
+      await this.tryLate(job, 'log', () => job.log(LATE_LINE));
+      const order: WorkOrder = { n: 0, takes: 0 };
+      await this.tryLate(job, 'enqueue', () => job.enqueue(task(ChaosTasks, 'work'), order, { id: lateJobId(id) }));
+    }
+    this.ledger.append({ what: 'finished', id, attempt });
+    return mine;
+  }
+
+  /** Kills its own process, in every run but those that it throws in. */
+  @Task({ name: 'chaos.poison', retry: { attempts: POISON_ATTEMPTS, delay: 1 } })
+  async poison(payload: { throwsFirst: boolean }, job: JobContext): Promise<void> {
+    const { id, attempt } = job;
+    this.ledger.append({ what: 'run', id, attempt });
+    if (payload.throwsFirst && attempt === 1) throw new Error('as ordered');
+    process.kill(process.pid, 'SIGKILL');
+    await new Promise(() => {});
+  }
+
+  private async enqueueFollowUp(n: number, job: JobContext): Promise<void> {
+    const order: WorkOrder = { n: n + 1, takes: 0 };
+    const { id } = await job.enqueue(task(ChaosTasks, 'work'), order, { id: `follow-up-${n}` });
+    this.ledger.append({ what: 'acknowledged', id, expected: expectedValue(order.n) });
+  }
+
+  private async tryLate(job: JobContext, call: LateCall, attempted: () => Promise<unknown>): Promise<void> {
+    const error = await attempted().then(
+      () => null,
+      (refusal: Error) => refusal.name,
+    );
+    this.ledger.append({ what: 'late', id: job.id, attempt: job.attempt, call, error });
+  }
+}
+
+export interface ChaosStore {
+  readonly connection: NonNullable<JobsModuleOptions['connection']>;
+  readonly namespace: string;
+}
+
+/** The part of a run that every process of it has to know. */
+export interface ChaosSettings extends ChaosStore {
+  readonly ledger: string;
+  readonly concurrency: number;
+}
+
+/** Long enough for a machine under load, and short enough to be waited for often. */
+const LEASE = '1s';
+
+@Module({})
+export class ChaosModule {
+  static of({ connection, namespace, ledger, concurrency }: ChaosSettings, workers: boolean): DynamicModule {
+    return {
+      module: ChaosModule,
+      imports: [
+        JobsModule.forRoot({ connection, namespace, workers, lease: LEASE, queues: { default: { concurrency } } }),
+      ],
+      providers: [{ provide: LedgerFile, useFactory: () => new LedgerFile(ledger) }, ChaosTasks],
+    };
+  }
+}
+
+export type Statuses = ReadonlyMap<string, JobStatus | null>;

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a frozen process tries when it runs again. */
+export type LateCall = 'progress' | 'log' | 'enqueue';
+
+/** Something that happened. The store under test has no part in keeping it. */
+export type LedgerEvent =
+  /** `enqueue` has resolved. */
+  | { readonly what: 'acknowledged'; readonly id: string; readonly expected: number }
+  /** The task's method was called. */
+  | { readonly what: 'run'; readonly id: string; readonly attempt: number }
+  /** The task's method is about to return. */
+  | { readonly what: 'finished'; readonly id: string; readonly attempt: number }
+  /** A call that came after another process had taken the job over. `error`: what it was refused with. */
+  | {
+      readonly what: 'late';
+      readonly id: string;
+      readonly attempt: number;
+      readonly call: LateCall;
+      readonly error: string | null;
+    };
+
+export type LedgerEntry = LedgerEvent & {
+  readonly pid: number;
+  /** Nanoseconds of the system's monotonic clock, which is the same one in all processes. */
+  readonly at: number;
+};
+
+const EXTENSION = '.jsonl';
+
+/**
+ * One process's part of the ledger, a file that is only appended to. A line is with the system when `write` returns: it
+ * survives a SIGKILL of the process that wrote it. What it would not survive without `fsync` is the end of the machine,
+ * and that is not what the runs do. A pipe would not do as well: Node may still hold in memory what was sent.
+ */
+export class LedgerFile {
+  private readonly file: number;
+
+  constructor(directory: string) {
+    this.file = openSync(join(directory, `${process.pid}-${randomUUID()}${EXTENSION}`), 'a');
+  }
+
+  append(event: LedgerEvent): void {
+    const entry: LedgerEntry = { ...event, pid: process.pid, at: Number(process.hrtime.bigint()) };
+    writeSync(this.file, `${JSON.stringify(entry)}\n`);
+  }
+}
+
+/** What all processes have written, in the order in which it happened. */
+export function readLedger(directory: string): LedgerEntry[] {
+  const files = readdirSync(directory).filter((name) => name.endsWith(EXTENSION));
+  const lines = files.flatMap((name) => completeLines(readFileSync(join(directory, name), 'utf8')));
+  return lines.map((line) => JSON.parse(line) as LedgerEntry).sort((a, b) => a.at - b.at);
+}
+
+/** Killed in the middle of a write, a process may leave half a line: what it was to tell did not happen. */
+function completeLines(text: string): string[] {
+  return text.split('\n').slice(0, -1);
+}
