@@ -137,7 +137,13 @@ describe('the sample API from the environment', () => {
     ['an empty JOBS_URL', { JOBS_URL: '' }, /JOBS_URL/],
     ['a JOBS_URL of another kind', { JOBS_URL: 'http://user:s3cret@localhost' }, /JOBS_URL/],
     ['a PORT that is none', { PORT: 'eighty' }, /PORT/],
-    ['production without a backend', { NODE_ENV: 'production' }, /NODE_ENV=production/],
+    [
+      'production without a backend',
+      { NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32) },
+      /connection.*NODE_ENV=production/,
+    ],
+    ['production without a secret', { NODE_ENV: 'production' }, /WEBHOOK_SECRET must be set/],
+    ['a short secret', { WEBHOOK_SECRET: 's3cret' }, /WEBHOOK_SECRET must have at least 32 characters/],
   ])('does not start with %s, and says why', async (_what, env, message) => {
     const child = spawnSampleApi('main', { env: { PORT: '0', ...env } });
     expect(await child.exited).toEqual({ code: 1, signal: null });

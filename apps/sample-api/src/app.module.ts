@@ -4,13 +4,17 @@ import { JobsModule } from 'nestjs-jobs';
 import { JobsHttpModule } from 'nestjs-jobs/http';
 import { EnvironmentModule } from './config/environment.module.js';
 import { apiJobsOptions, type EnvironmentConfig } from './config/jobs-options.js';
+import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ReportsApiModule } from './reports/reports-api.module.js';
+import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
 
 @Module({
   imports: [
     EnvironmentModule,
     ReportsApiModule,
+    WebhooksApiModule,
+    DeadLettersModule,
     HealthModule,
     // This app has no accounts: a job's id cannot be guessed, and whoever has it may read and cancel that one job.
     JobsHttpModule.forRoot({ authorize: (_request, _job, action) => action === 'read' || action === 'cancel' }),

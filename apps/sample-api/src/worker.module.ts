@@ -4,11 +4,13 @@ import { JobsModule } from 'nestjs-jobs';
 import { EnvironmentModule } from './config/environment.module.js';
 import { type EnvironmentConfig, workerJobsOptions } from './config/jobs-options.js';
 import { ReportsTaskModule } from './reports/reports-task.module.js';
+import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
 
 @Module({
   imports: [
     EnvironmentModule,
     ReportsTaskModule,
+    WebhooksTaskModule,
     JobsModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: EnvironmentConfig) => workerJobsOptions(config),

@@ -8,6 +8,14 @@ describe('parseEnvironment', () => {
       REPORTS_DIR: '.jobs/reports',
       REPORT_CONCURRENCY: 4,
       REPORT_THREADS: 1,
+      WEBHOOK_ALLOWED_NETWORKS: [],
+      WEBHOOK_PORTS: [80, 443],
+      WEBHOOK_CONNECT_TIMEOUT_MS: 5_000,
+      WEBHOOK_TIMEOUT_MS: 15_000,
+      WEBHOOK_ATTEMPTS: 8,
+      WEBHOOK_RETRY_DELAY_MS: 5_000,
+      WEBHOOK_MAX_RETRY_AFTER_MS: 3_600_000,
+      WEBHOOK_CONCURRENCY: 20,
     });
   });
 
@@ -58,6 +66,41 @@ describe('parseEnvironment', () => {
       );
     },
   );
+
+  it('reads networks and ports as lists', () => {
+    const variables = { WEBHOOK_ALLOWED_NETWORKS: '10.0.0.0/8, ::1,127.0.0.1', WEBHOOK_PORTS: '80, 8080' };
+    expect(parseEnvironment(variables)).toMatchObject({
+      WEBHOOK_ALLOWED_NETWORKS: ['10.0.0.0/8', '::1', '127.0.0.1'],
+      WEBHOOK_PORTS: [80, 8080],
+    });
+    expect(parseEnvironment({ WEBHOOK_PORTS: 'any' })).toMatchObject({ WEBHOOK_PORTS: 'any' });
+  });
+
+  it.each([
+    ['WEBHOOK_ALLOWED_NETWORKS', 'localhost'],
+    ['WEBHOOK_ALLOWED_NETWORKS', '10.0.0.0/33'],
+    ['WEBHOOK_ALLOWED_NETWORKS', '10.0.0.0/8,'],
+    ['WEBHOOK_PORTS', ''],
+    ['WEBHOOK_PORTS', '80;443'],
+    ['WEBHOOK_PORTS', '0'],
+    ['WEBHOOK_ATTEMPTS', ''],
+    ['WEBHOOK_TIMEOUT_MS', ''],
+  ])('refuses %s=%j', (name, value) => {
+    expect(() => parseEnvironment({ [name]: value })).toThrow(
+      new RegExp(`  ${name} must be .* \\(it is "${value}"\\)`),
+    );
+  });
+
+  it.each(['WEBHOOK_SECRET', 'ADMIN_TOKEN'])('refuses a short %s without repeating it', (name) => {
+    const refusal = () => parseEnvironment({ [name]: 'tell-nobody' });
+    expect(refusal).toThrow(new RegExp(`  ${name} must have at least \\d+ characters$`));
+    expect(refusal).toThrow(expect.not.stringContaining('tell-nobody'));
+  });
+
+  it('asks for a secret in production', () => {
+    expect(() => parseEnvironment({ NODE_ENV: 'production' })).toThrow(/WEBHOOK_SECRET must be set/);
+    expect(() => parseEnvironment({ NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32) })).not.toThrow();
+  });
 
   it('does not repeat a url, which may hold a password', () => {
     expect(() => parseEnvironment({ JOBS_URL: 'http://user:secret@host' })).toThrow(

@@ -1,15 +1,15 @@
 import { z } from 'zod';
+import { webhookVariables } from './webhook-variables.js';
+import { wholeNumber } from './whole-number.js';
+
+/** Values that an error message must not repeat. */
+const SECRETS = ['JOBS_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN'];
 
 const port = z.coerce
   .number('must be a port number between 0 and 65535')
   .int('must be a whole number')
   .min(0, 'must be between 0 and 65535 (0 picks a free port)')
   .max(65_535, 'must be between 0 and 65535 (0 picks a free port)');
-
-const wholeNumber = (min: number, max: number) => {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z.coerce.number(message).int(message).min(min, message).max(max, message);
-};
 
 const switchValue = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 
@@ -25,7 +25,7 @@ const jobsUrl = z.string().superRefine((value, context) => {
 
 const directory = z.string().min(1, 'is set but empty; unset it to use the default, or name a directory');
 
-export const environmentSchema = z.object({
+const variablesSchema = z.object({
   NODE_ENV: z.string().optional(),
   PORT: port.default(3000),
   JOBS_URL: jobsUrl.optional(),
@@ -34,7 +34,17 @@ export const environmentSchema = z.object({
   REPORTS_DIR: directory.default('.jobs/reports'),
   REPORT_CONCURRENCY: wholeNumber(1, 100).default(4),
   REPORT_THREADS: wholeNumber(1, 64).default(1),
+  ...webhookVariables,
 });
+
+const NUMBERS = Object.keys(variablesSchema.shape).filter((name) =>
+  /^PORT$|_(CONCURRENCY|THREADS|ATTEMPTS|MS)$/.test(name),
+);
+
+export const environmentSchema = variablesSchema.refine(
+  ({ NODE_ENV, WEBHOOK_SECRET }) => NODE_ENV !== 'production' || WEBHOOK_SECRET !== undefined,
+  { path: ['WEBHOOK_SECRET'], error: 'must be set with NODE_ENV=production; the receivers of webhooks know it too' },
+);
 
 export type Environment = z.output<typeof environmentSchema>;
 
@@ -44,7 +54,7 @@ export class EnvironmentError extends Error {
 
 export function parseEnvironment(variables: Record<string, unknown>): Environment {
   // z.coerce turns '' into 0, and an emptied PORT is a mistake, not a wish for a random port.
-  const emptyNumbers = ['PORT', 'REPORT_CONCURRENCY', 'REPORT_THREADS'].filter((name) => variables[name] === '');
+  const emptyNumbers = NUMBERS.filter((name) => variables[name] === '');
   const parsed = environmentSchema.safeParse({
     ...variables,
     ...Object.fromEntries(emptyNumbers.map((name) => [name, 'empty'])),
@@ -54,7 +64,7 @@ export function parseEnvironment(variables: Record<string, unknown>): Environmen
   }
   const lines = parsed.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    const given = name === 'JOBS_URL' ? '' : ` (it is ${JSON.stringify(variables[name])})`;
+    const given = SECRETS.includes(name) ? '' : ` (it is ${JSON.stringify(variables[name])})`;
     return `  ${name} ${issue.message}${given}`;
   });
   throw new EnvironmentError(['The environment has values that cannot be used:', ...new Set(lines)].join('\n'));

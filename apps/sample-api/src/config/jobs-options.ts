@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { ConfigService } from '@nestjs/config';
-import type { JobsModuleOptions } from 'nestjs-jobs';
+import type { JobsModuleOptions, RetryPolicy } from 'nestjs-jobs';
 import { REPORTS_QUEUE } from '../reports/generate-report.payload.js';
+import { WEBHOOKS_QUEUE } from '../webhooks/webhook.payload.js';
 import type { Environment } from './environment.js';
 
 export type EnvironmentConfig = ConfigService<Environment, true>;
@@ -22,7 +23,24 @@ export function workerJobsOptions(config: EnvironmentConfig): JobsModuleOptions 
 }
 
 function queuesOf(config: EnvironmentConfig): JobsModuleOptions['queues'] {
-  return { [REPORTS_QUEUE]: { concurrency: config.get('REPORT_CONCURRENCY', { infer: true }) } };
+  return {
+    [REPORTS_QUEUE]: { concurrency: config.get('REPORT_CONCURRENCY', { infer: true }) },
+    [WEBHOOKS_QUEUE]: {
+      concurrency: config.get('WEBHOOK_CONCURRENCY', { infer: true }),
+      defaults: { retry: webhookRetry(config) },
+    },
+  };
+}
+
+/** With the default values a receiver may be down for hours and still gets what it missed. */
+function webhookRetry(config: EnvironmentConfig): RetryPolicy {
+  return {
+    attempts: config.get('WEBHOOK_ATTEMPTS', { infer: true }),
+    delay: config.get('WEBHOOK_RETRY_DELAY_MS', { infer: true }),
+    factor: 4,
+    maxDelay: '6h',
+    jitter: 0.5,
+  };
 }
 
 function connectionOf(config: EnvironmentConfig): Pick<JobsModuleOptions, 'connection'> {

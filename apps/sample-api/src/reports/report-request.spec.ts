@@ -1,6 +1,7 @@
 import { BadRequestException } from '@nestjs/common';
 import { datasetNames, datasetPath } from './datasets.js';
-import { datasetRequestSchema, uploadQuerySchema, validated } from './report-request.js';
+import { validated } from '../http/validated.js';
+import { datasetRequestSchema, uploadQuerySchema } from './report-request.js';
 
 describe('datasets', () => {
   it('are the CSV files of vega-datasets', () => {

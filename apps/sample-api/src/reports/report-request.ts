@@ -1,7 +1,5 @@
-import { BadRequestException } from '@nestjs/common';
 import { z } from 'zod';
-
-const MOST_LISTED = 40;
+import { MOST_LISTED } from '../http/validated.js';
 
 function columnName(name: 'groupBy' | 'measure') {
   const use = name === 'groupBy' ? 'the column whose values make the groups' : 'the column with the numbers';
@@ -31,16 +29,6 @@ export function datasetRequestSchema(datasets: readonly string[]) {
 }
 
 export type DatasetRequest = z.output<ReturnType<typeof datasetRequestSchema>>;
-
-/** What is wrong becomes one line for each field, each starting with the field's name. */
-export function validated<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => [...issue.path.map(String), issue.message].join(' '));
-    throw new BadRequestException(lines.slice(0, MOST_LISTED));
-  }
-  return parsed.data;
-}
 
 function describeObject(issue: z.core.$ZodRawIssue): string {
   if (issue.code === 'unrecognized_keys') {

@@ -12,10 +12,11 @@ import {
 import type { Request } from 'express';
 import { JobsService, task, type JobHandle } from 'nestjs-jobs';
 import { accepted, type AcceptedJob, acceptedJobSchema, BackendUnavailableFilter } from 'nestjs-jobs/http';
+import { validated } from '../http/validated.js';
 import { CsvUploads } from './csv-uploads.js';
 import { datasetNames } from './datasets.js';
 import type { GenerateReport, ReportSummary } from './generate-report.payload.js';
-import { datasetRequestSchema, uploadQuerySchema, validated } from './report-request.js';
+import { datasetRequestSchema, uploadQuerySchema } from './report-request.js';
 import { ReportStore } from './report-store.js';
 import { createReportOperation } from './reports.openapi.js';
 import { Reports } from './reports.task.js';
