@@ -1,4 +1,5 @@
 import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
+import type { FailedJobs } from './failed-jobs.js';
 import type { JobsWorker } from './jobs-worker.js';
 import type { Ledger } from './ledger.js';
 import type { SqlTransaction } from './sql-transaction.js';
@@ -26,6 +27,7 @@ export interface QueueBackend {
   readonly location: string;
   readonly ledger: Ledger;
   readonly tags: TagIndex;
+  readonly failed: FailedJobs;
   createQueue(name: string): Queue;
   /**
    * A queue that only adds jobs, with statements of the caller's transaction. It holds nothing that must be closed.

@@ -12,6 +12,7 @@ import type { BackendLogger } from '../backend-logger.js';
 import { OutageReport } from '../outage-report.js';
 import { coalesceWrites } from './coalesced-writes.js';
 import { forgetJob } from './forget-job.js';
+import { RedisFailedJobs } from './redis-failed-jobs.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
 import { RedisTagIndex } from './redis-tag-index.js';
@@ -51,6 +52,7 @@ export class RedisBackend implements QueueBackend {
   readonly location: string;
   readonly ledger: RedisLedger;
   readonly tags: RedisTagIndex;
+  readonly failed: RedisFailedJobs;
   private readonly producer: Redis | Cluster;
   private readonly prefix: string;
   /** Every connection, also those that BullMQ makes by duplicating one of ours. */
@@ -79,6 +81,7 @@ export class RedisBackend implements QueueBackend {
     this.outage.of(this.location);
     this.ledger = new RedisLedger(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
+    this.failed = new RedisFailedJobs(this.producer);
   }
 
   /** What is inside holds passwords. */

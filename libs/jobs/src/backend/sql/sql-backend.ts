@@ -16,6 +16,7 @@ import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { forgetJob } from './forget-job.js';
 import { SqlConnection } from './sql-connection.js';
+import { SqlFailedJobs } from './sql-failed-jobs.js';
 import { SqlLedger } from './sql-ledger.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
@@ -48,6 +49,7 @@ export abstract class SqlBackend implements QueueBackend {
   abstract readonly location: string;
   readonly ledger: SqlLedger;
   readonly tags: SqlTagIndex;
+  readonly failed: SqlFailedJobs;
   private readonly factory: BackendFactory<RedisQueueBackend>;
 
   protected constructor(
@@ -56,6 +58,7 @@ export abstract class SqlBackend implements QueueBackend {
   ) {
     this.ledger = new SqlLedger(pool);
     this.tags = new SqlTagIndex(pool);
+    this.failed = new SqlFailedJobs(pool);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
       new WindowedQueueBackend(new SqlConnection(pool, schema), name, options);
     // BullMQ's classes are typed for Redis unless every type that touches them names another backend.

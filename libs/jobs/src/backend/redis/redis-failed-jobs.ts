@@ -1,0 +1,92 @@
+import type { Queue } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
+import {
+  boundsOf,
+  pageOf,
+  type FailedJobs,
+  type FailedPage,
+  type FailedRange,
+  type FailedRow,
+  type RedriveLink,
+} from '../failed-jobs.js';
+
+/**
+ * Redis sorts members of one score by their bytes. Lua compares strings by the server's locale, so that `<` would skip
+ * some or give them twice.
+ */
+const PAGE = `
+local order, from, to, afterAt, afterId, most, reason, base = unpack(ARGV)
+local newest = order == 'newest'
+most = tonumber(most)
+local function isBefore(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+local function isOver(id, at)
+  if afterAt == '' or tonumber(at) ~= tonumber(afterAt) then return false end
+  if newest then return not isBefore(id, afterId) end
+  return not isBefore(afterId, id)
+end
+local command, low, high = 'ZRANGEBYSCORE', from, '(' .. to
+if newest then command, low, high = 'ZREVRANGEBYSCORE', high, low end
+local rows, offset = {}, 0
+repeat
+  local members = redis.call(command, KEYS[1], low, high, 'WITHSCORES', 'LIMIT', offset, most)
+  for i = 1, #members, 2 do
+    local id, at = members[i], members[i + 1]
+    if #rows < most and not isOver(id, at) then
+      local excepted = 0
+      for _, said in ipairs({ 'failedReason', 'defa' }) do
+        local text = redis.call('HGET', base .. id, said)
+        if text and text:sub(1, #reason) == reason then excepted = 1 end
+      end
+      rows[#rows + 1] = { id, at, excepted }
+    end
+  end
+  offset = offset + most
+until #members < 2 * most or #rows >= most
+return rows`;
+
+/**
+ * The link goes before everything else in the data, as text: decoded and encoded again by Lua, an empty array of the
+ * payload would be an object.
+ */
+const LINK = `
+local linked = {}
+for i = 2, #ARGV, 2 do
+  local id, key = ARGV[i], ARGV[1] .. ARGV[i]
+  local data = redis.call('ZSCORE', KEYS[1], id) and redis.call('HGET', key, 'data')
+  if data and data:sub(1, 1) == '{' and data:sub(1, 6) ~= '{"w":"' then
+    local rest = data:sub(2)
+    if rest ~= '}' then rest = ',' .. rest end
+    redis.call('HSET', key, 'data', '{"w":"' .. ARGV[i + 1] .. '"' .. rest)
+    linked[#linked + 1] = id
+  end
+end
+return linked`;
+
+/** @internal */
+export class RedisFailedJobs implements FailedJobs {
+  constructor(private readonly client: Redis | Cluster) {}
+
+  async page(queue: Queue, range: FailedRange): Promise<FailedPage> {
+    const { order, after, most, exceptReason } = range;
+    const { from, to } = boundsOf(range);
+    const cursor = [after?.at ?? '', after?.id ?? ''];
+    const args = [order, from, to, ...cursor, most, exceptReason, queue.toKey('')];
+    const answer = await this.client.eval(PAGE, 1, queue.toKey('failed'), ...args);
+    const rows = (answer as [string, string, number][]).map(([id, at, excepted]): FailedRow => {
+      return { id, at: Number(at), excepted: excepted === 1 };
+    });
+    return pageOf(queue.name, rows, most);
+  }
+
+  async link(queue: Queue, links: readonly RedriveLink[]): Promise<Set<string>> {
+    const args = links.flatMap(({ jobId, redrivenAs }) => [jobId, redrivenAs]);
+    const linked = await this.client.eval(LINK, 1, queue.toKey('failed'), queue.toKey(''), ...args);
+    return new Set(linked as string[]);
+  }
+}

@@ -1,0 +1,93 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { FailedJob, FailedRange } from '../backend/failed-jobs.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { CANCEL_MARK } from '../client/cancel-mark.js';
+import type { StoredJob } from '../client/envelope.js';
+import { queueOfJobId } from '../client/job-id.js';
+import { JobsClient } from '../client/jobs-client.js';
+import { Queues } from '../client/queues.js';
+import { readStatus } from '../client/read-status.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { fits, type ResolvedFilter } from './dead-letter-filter.js';
+import { DeadLetterNotFoundError } from './dead-letter.errors.js';
+import { inBatches, walk } from './failed-job-walk.js';
+
+/** Jobs that are read, sent or removed together: what a store does in far less than `connectTimeout`. @internal */
+export const BATCH = 250;
+
+/** Finds dead letters among the jobs in BullMQ's failed sets. @internal */
+@Injectable()
+export class DeadLetterReader {
+  constructor(
+    private readonly queues: Queues,
+    private readonly client: JobsClient,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  /** Those that fit, the oldest first. A batch may be empty. */
+  async *loaded(filter: ResolvedFilter, before = filter.to): AsyncGenerator<StoredJob[]> {
+    const bounded = { ...filter, to: Math.min(filter.to, before) };
+    for await (const batch of inBatches(this.failedIn(bounded, 'oldest', BATCH), BATCH)) {
+      const jobs = await this.load(batch);
+      yield jobs.filter((job) => job !== undefined && fits(filter, job)) as StoredJob[];
+    }
+  }
+
+  /** Those of its queues and its time, cancelled ones left out; whether they fit otherwise is not asked. */
+  failedIn(
+    filter: ResolvedFilter,
+    order: FailedRange['order'],
+    most: number,
+    after?: FailedRange['after'],
+  ): AsyncGenerator<FailedJob> {
+    const read = (queue: string, from: FailedRange['after']) => this.readPage(filter, queue, order, most, from);
+    return walk(filter.queues, order, after, read);
+  }
+
+  /** Of one queue. */
+  readPage(
+    filter: ResolvedFilter,
+    queue: string,
+    order: FailedRange['order'],
+    most: number,
+    after: FailedRange['after'],
+  ): ReturnType<QueueBackend['failed']['page']> {
+    const from = Math.max(filter.from, this.keptSince());
+    const range = { order, from, to: filter.to, after, most, exceptReason: CANCEL_MARK };
+    return this.client.reach(() => this.backend.failed.page(this.queues.get(queue), range));
+  }
+
+  /** In the order of `places`; undefined for those that were removed since, and those that an id is used for again. */
+  async load(places: readonly FailedJob[]): Promise<(StoredJob | undefined)[]> {
+    const jobs = await this.client.reach(() =>
+      Promise.all(places.map(({ queue, id }) => this.queues.get(queue).getJob(id))),
+    );
+    return jobs.map((job, n) => (job?.finishedOn === places[n]!.at ? (job as StoredJob) : undefined));
+  }
+
+  /** @throws {@link DeadLetterNotFoundError} */
+  async find(id: string): Promise<StoredJob> {
+    const queueName = queueOfJobId(id);
+    if (queueName === undefined || !this.options.queues.has(queueName)) throw new DeadLetterNotFoundError(id);
+    const queue = this.queues.get(queueName);
+    for (;;) {
+      const [job, state] = await this.client.reach(() =>
+        Promise.all([queue.getJob(id) as Promise<StoredJob | undefined>, queue.getJobState(id)]),
+      );
+      if (!job || state === 'unknown') throw new DeadLetterNotFoundError(id);
+      // The state is read a moment after the job; one that ended in between is read again, whole.
+      if (state === 'failed' && job.finishedOn === undefined) continue;
+      if (state === 'failed' && job.finishedOn! < this.keptSince()) throw new DeadLetterNotFoundError(id);
+      const status = readStatus(job, state);
+      if (status.state !== 'failed') throw new DeadLetterNotFoundError(id, status.state);
+      return job;
+    }
+  }
+
+  private keptSince(): number {
+    return Math.max(0, Date.now() - Math.ceil(this.options.keepFailedFor / 1_000) * 1_000);
+  }
+}

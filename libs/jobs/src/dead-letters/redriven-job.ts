@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import type { StoredJob } from '../client/envelope.js';
+import { callersJobId } from '../client/job-id.js';
+import type { PreparedJob } from '../client/prepared-job.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+
+/**
+ * The new job for a failed one: the same task, payload, headers, tags, queue, priority and number of attempts. What
+ * depends on the time of the first (when it was due, when it was no longer wanted) counts from now.
+ *
+ * @internal
+ */
+export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): PreparedJob {
+  const { p, h, t, r, x, k } = job.data;
+  const id = redriveId(job);
+  const due = job.timestamp + (job.opts.delay ?? 0);
+  return {
+    id,
+    queue: job.queueName,
+    name: job.name,
+    data: {
+      ...(p !== undefined && { p }),
+      ...(h && { h }),
+      ...(t && { t }),
+      ...(r !== undefined && { r }),
+      ...(x !== undefined && { x: Date.now() + Math.max(0, x - due) }),
+      ...(k !== undefined && { k }),
+      o: job.id!,
+    },
+    opts: {
+      jobId: id,
+      ...(job.opts.attempts !== undefined && { attempts: job.opts.attempts }),
+      ...(job.opts.backoff !== undefined && { backoff: job.opts.backoff }),
+      ...(job.opts.priority !== undefined && { priority: job.opts.priority }),
+      removeOnComplete: { age: Math.ceil(options.keepFor / 1_000) },
+      removeOnFail: { age: Math.ceil(options.keepFailedFor / 1_000) },
+    },
+    start: { state: 'pending', delay: 0 },
+  };
+}
+
+/**
+ * The same each time, so that the store itself keeps one failed job from being done again twice. Of its time too: an id
+ * of the caller's may be that of another job later. Hashed, since an id that grew with each redrive would become too long.
+ */
+function redriveId(job: StoredJob): string {
+  const hash = createHash('sha256').update(`${job.timestamp} ${job.id}`).digest('hex');
+  return callersJobId(job.queueName, `redrive-${hash.slice(0, 32)}`);
+}
