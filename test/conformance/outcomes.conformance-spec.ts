@@ -79,7 +79,7 @@ describe.each(backends)('payloads, results and failures on $name', (backend) => 
         { name: 'Error', message: 'attempt 2 failed', code: 'E_TEST' },
         undefined,
       ]);
-      const waits = [1, 2].map((n) => Date.parse(attempts[n]!.startedAt) - Date.parse(attempts[n - 1]!.endedAt!));
+      const waits = [1, 2].map((n) => Date.parse(attempts[n]!.startedAt!) - Date.parse(attempts[n - 1]!.endedAt!));
       // The policy waits 20 and 40 ms; the clocks of process and store may differ by a few.
       expect(waits[0]).toBeGreaterThanOrEqual(15);
       expect(waits[1]).toBeGreaterThanOrEqual(35);

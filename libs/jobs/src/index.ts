@@ -13,6 +13,8 @@ export type { PostgresPool, PostgresPoolOptions } from './options/postgres-optio
 export { InvalidJobsOptionsError, UnknownJobsOptionError } from './options/jobs-options.error.js';
 export { DuplicateJobsModuleError } from './options/one-jobs-module.js';
 export type { RetryPolicy } from './retry/retry-policy.js';
+export type { ErrorMatch } from './retry/error-match.js';
+export type { TimeLimit } from './execution/time-limit.js';
 
 export { Task, type TaskMethodDecorator } from './task/task.decorator.js';
 export { TaskDefaults } from './task/task-defaults.decorator.js';
@@ -58,13 +60,22 @@ export { RetryLater, Skip, Snooze, type RetryLaterOptions } from './execution/co
 export {
   AttemptEndedError,
   BlockingResultError,
+  ClaimLostError,
+  HardTimeLimitError,
   JobsShutdownError,
   JobStalledError,
   NonRetryableError,
   ResultNotSerializableError,
   ResultTooLargeError,
+  SoftTimeLimitError,
   UnknownTaskError,
 } from './execution/execution.errors.js';
+
+export { DeadLetters, type DeadLetterPage } from './dead-letters/dead-letters.js';
+export type { DeadLetter } from './dead-letters/dead-letter.js';
+export type { DeadLetterFilter, DeadLetterListOptions } from './dead-letters/dead-letter-filter.js';
+export type { RedriveRefusal, RedriveReport } from './dead-letters/redrive-report.js';
+export { DeadLetterNotFoundError, InvalidDeadLetterFilterError } from './dead-letters/dead-letter.errors.js';
 
 export { JobsRunner, type Consumption } from './worker/jobs.runner.js';
 export {

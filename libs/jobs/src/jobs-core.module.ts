@@ -9,6 +9,9 @@ import { JobsClient } from './client/jobs-client.js';
 import { JobsService } from './client/jobs.service.js';
 import { Queues } from './client/queues.js';
 import { Routing } from './client/routing.js';
+import { DeadLetterReader } from './dead-letters/dead-letter-reader.js';
+import { DeadLetters } from './dead-letters/dead-letters.js';
+import { Redriver } from './dead-letters/redriver.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
 import type { JobsModuleOptions, ResolvedJobsOptions } from './options/jobs-options.js';
 import { assertOneJobsModule } from './options/one-jobs-module.js';
@@ -48,9 +51,21 @@ import { TaskSettings } from './task/task.settings.js';
     BackgroundWork,
     Routing,
     JobsClient,
+    DeadLetterReader,
+    Redriver,
+    DeadLetters,
     JobsService,
   ],
-  exports: [RESOLVED_OPTIONS, QUEUE_BACKEND, TaskRegistry, Queues, BackgroundWork, JobsClient, JobsService],
+  exports: [
+    RESOLVED_OPTIONS,
+    QUEUE_BACKEND,
+    TaskRegistry,
+    Queues,
+    BackgroundWork,
+    JobsClient,
+    DeadLetters,
+    JobsService,
+  ],
 })
 export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   constructor(

@@ -1,4 +1,5 @@
 import { Module, SetMetadata, type DynamicModule } from '@nestjs/common';
+import { DeadLetterSweeper } from './dead-letters/dead-letter-sweeper.js';
 import { RunningJobs } from './execution/running-jobs.js';
 import { TaskContextCreator } from './execution/task-context.creator.js';
 import { TaskExecutor } from './execution/task.executor.js';
@@ -36,7 +37,7 @@ import { WorkerPresence } from './worker/worker-presence.js';
  */
 @SetMetadata(HOLDS_WORKERS, true)
 @Module({
-  providers: [RunningJobs, TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, JobsRunner],
+  providers: [RunningJobs, TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, DeadLetterSweeper, JobsRunner],
   exports: [JobsRunner],
 })
 export class JobsModule {

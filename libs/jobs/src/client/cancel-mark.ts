@@ -1,13 +1,14 @@
-const PREFIX = 'nestjs-jobs:cancelled ';
+/** How every mark begins. @internal */
+export const CANCEL_MARK = 'nestjs-jobs:cancelled ';
 
 /** The deferred failure that stands for a cancellation. @internal */
 export function cancelMark(reason: string | undefined): string {
-  return PREFIX + JSON.stringify(reason ?? null);
+  return CANCEL_MARK + JSON.stringify(reason ?? null);
 }
 
 /** The reason in a mark; undefined when `text` is no mark. @internal */
 export function readCancelMark(text: string | undefined): { reason?: string } | undefined {
-  if (!text?.startsWith(PREFIX)) return undefined;
-  const reason = JSON.parse(text.slice(PREFIX.length)) as string | null;
+  if (!text?.startsWith(CANCEL_MARK)) return undefined;
+  const reason = JSON.parse(text.slice(CANCEL_MARK.length)) as string | null;
   return reason === null ? {} : { reason };
 }

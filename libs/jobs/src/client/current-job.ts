@@ -8,6 +8,10 @@ export interface CurrentJob {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether its attempt has ended, and what still runs of it holds no slot. */
   readonly ended?: boolean;
+  /** Something to wait for when it is not certain that its process still has the job. @internal */
+  claimInDoubt?(): Promise<void> | undefined;
+  /** Throws when the attempt was ended while its code ran on. @internal */
+  assertNotCutOff?(method: string): void;
 }
 
 const storage = new AsyncLocalStorage<CurrentJob | undefined>();
@@ -25,4 +29,9 @@ export function runAsJob<T>(job: CurrentJob, work: () => T): T {
 /** For work that outlives the attempt that starts it: what else the caller's context carries stays. @internal */
 export function runOutsideOfJobs<T>(work: () => T): T {
   return storage.run(undefined, work);
+}
+
+/** Of the job that the calling code runs in: resolves when it is certain whose job it is. Undefined when it is already. @internal */
+export function claimInDoubt(): Promise<void> | undefined {
+  return currentJob()?.claimInDoubt?.();
 }

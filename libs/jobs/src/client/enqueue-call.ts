@@ -18,12 +18,18 @@ export interface EnqueueCall {
   readonly entry: string | undefined;
 }
 
-/** Adds what a job inherits of the one in which it is enqueued. @internal */
+/**
+ * Adds what a job inherits of the one in which it is enqueued.
+ *
+ * @throws {@link AttemptEndedError} when that was ended while its code ran on.
+ * @internal
+ */
 export function enqueueCall(
   call: Omit<EnqueueCall, 'headers' | 'rootId' | 'entry'>,
   entry: string | undefined,
 ): EnqueueCall {
   const parent = currentJob();
+  parent?.assertNotCutOff?.(entry ? 'enqueueMany' : 'enqueue');
   const path = entry ? `${entry}.options.headers` : 'headers';
   const { ref, payload, options, given } = call;
   const headers = mergeHeaders(parent?.headers, options.headers, path);

@@ -258,7 +258,8 @@ function resolveDelay(reader: OptionReader, now: number): number {
   return Math.round(parsed);
 }
 
-function toTime(runAt: unknown, path: string): number {
+/** Milliseconds since the epoch. @throws {@link InvalidJobsOptionsError} that names `path`. @internal */
+export function toTime(runAt: unknown, path: string): number {
   const time =
     runAt instanceof Date
       ? runAt.getTime()

@@ -22,10 +22,18 @@ export interface JobErrorInfo {
 export interface JobAttempt {
   /** From 1. */
   attempt: number;
-  startedAt: string;
-  /** Null while it runs. */
+  /** Null only of one that was left behind (`stalled`), when the next one has begun: it overwrites the time. */
+  startedAt: string | null;
+  /** Null while it runs, and for ever when it was left behind. */
   endedAt: string | null;
   error?: JobErrorInfo;
+  /** It was left behind: its process died or froze, so nobody knows when it ended. */
+  stalled?: boolean;
+  /**
+   * Its code still ran when the attempt was ended by its hard time limit, and may run on beside the attempts after it.
+   * What it does for its job is refused.
+   */
+  leftRunning?: boolean;
 }
 
 /**
@@ -48,11 +56,12 @@ export interface JobStatus {
   /** The running or last attempt, from 1; 0 before the first. */
   attempt: number;
   maxAttempts: number;
+  /** Every attempt, oldest first; but for runs that ended with {@link Snooze}, which are none. */
   attempts: JobAttempt[];
   createdAt: string;
   /** When it is or was due: for a delayed job, one that snoozed, and one that waits for its next attempt. */
   scheduledFor?: string;
-  /** Start of the running or last attempt; absent while there is none. */
+  /** Start of the running or last attempt; absent while there is none, or when it is not known. */
   startedAt?: string;
   finishedAt?: string;
   result?: unknown;
@@ -61,6 +70,10 @@ export interface JobStatus {
   waitingFor?: { kind: 'unknown-task' };
   /** The job that it was enqueued from, directly or over others; absent when there is none. */
   rootId?: string;
+  /** The failed job that it does again, see {@link DeadLetters.redrive}. */
+  redriveOf?: string;
+  /** The job that does this failed one again. */
+  redrivenAs?: string;
   tags: string[];
   /** Whether `state` is final. */
   terminal: boolean;

@@ -8,6 +8,7 @@ import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { cancelMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
+import { claimInDoubt } from './current-job.js';
 import { enqueueCall } from './enqueue-call.js';
 import { assertTaskRef, readEntries, type EnqueuedJobs, type EnqueueEntries } from './enqueue-entries.js';
 import { EnqueueManyError } from './enqueue-many.error.js';
@@ -70,6 +71,8 @@ export class JobsClient implements JobOperations {
     ref: TaskRef<Payload, Result>,
     ...[payload, options]: EnqueueArguments<Payload>
   ): Promise<JobHandle<Result>> {
+    const doubt = claimInDoubt();
+    if (doubt) await doubt;
     asEnqueueError(() => assertTaskRef(ref, 'task'));
     const { transaction, ...own } = resolveEnqueueOptions(options, Date.now());
     const job = await this.preparer.prepare(enqueueCall({ ref, payload, options: own, given: options }, undefined));
@@ -80,6 +83,8 @@ export class JobsClient implements JobOperations {
     entries: EnqueueEntries<Refs>,
     options?: EnqueueTransaction,
   ): Promise<EnqueuedJobs<Refs>> {
+    const doubt = claimInDoubt();
+    if (doubt) await doubt;
     const transaction = resolveManyOptions(options);
     const now = Date.now();
     const calls = readEntries(entries).map(({ task: ref, payload, options: given, place }) => {
@@ -103,6 +108,16 @@ export class JobsClient implements JobOperations {
       }
     }
     return purged;
+  }
+
+  /** Stores jobs that were prepared elsewhere, and tells what became of each, in their order. */
+  sendPrepared(jobs: readonly PreparedJob[]): Promise<(Sent | Error)[]> {
+    return this.sender.sendMany(jobs, undefined);
+  }
+
+  /** Does something with the backend that fails within `connectTimeout` when that is away, as `enqueue` does. */
+  reach<T>(work: () => Promise<T>): Promise<T> {
+    return this.sender.reach(work);
   }
 
   job(id: string): JobHandle {

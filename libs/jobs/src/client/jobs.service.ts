@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
+import { DeadLetters } from '../dead-letters/dead-letters.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { BackgroundWork } from './background-work.js';
@@ -47,6 +48,8 @@ export class JobsService {
     private readonly queues: Queues,
     private readonly settings: TaskSettings,
     private readonly work: BackgroundWork,
+    /** The jobs that failed: to list, to redrive and to discard. */
+    readonly deadLetters: DeadLetters,
   ) {}
 
   /**

@@ -1,14 +1,7 @@
 import type { JobState as EngineState } from 'bullmq';
 import { NEVER_RAN, readAttempts } from '../retry/attempt-record.js';
 import { readCancelMark } from './cancel-mark.js';
-import {
-  attemptNumber,
-  maxAttempts,
-  progressOf,
-  saidOfAttempt,
-  type ProgressRecord,
-  type StoredJob,
-} from './envelope.js';
+import { maxAttempts, progressOf, saidOfAttempt, type ProgressRecord, type StoredJob } from './envelope.js';
 import type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './job-status.js';
 import { unpackResult } from './stored-result.js';
 
@@ -20,8 +13,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
   const ahead = engineState === 'completed' || engineState === 'failed' ? undefined : saidOfAttempt(job);
   const state = cancelled ? 'cancelled' : stateOf(job, engineState, failures, ahead);
   const attempts = attemptsOf(job, state, failures);
-  const attempt =
-    state === 'running' ? attemptNumber(job) : Math.min(attempts.length + job.stalledCounter, maxAttempts(job));
+  const attempt = attempts.length;
   const said = ahead ?? saidOf(attempt, job);
   const { result, reason } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
   return {
@@ -38,12 +30,14 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     attempts,
     createdAt: iso(job.timestamp),
     ...when('scheduledFor', dueTime(job, state, failures, said)),
-    ...(attempts.length > 0 && { startedAt: attempts.at(-1)!.startedAt }),
+    ...startOf(attempts.at(-1)),
     ...when('finishedAt', job.finishedOn),
     ...(state === 'succeeded' && { result }),
     ...(state === 'failed' && { error: failureOf(job, records) }),
     ...(state === 'pending' && ahead?.unknownSince !== undefined && { waitingFor: { kind: 'unknown-task' as const } }),
     ...(job.data.r !== undefined && { rootId: job.data.r }),
+    ...(job.data.o !== undefined && { redriveOf: job.data.o }),
+    ...(job.data.w !== undefined && { redrivenAs: job.data.w }),
     tags: [...(job.data.t ?? [])],
     terminal: isTerminal(state),
   };
@@ -89,11 +83,33 @@ function readCancellation(job: StoredJob, engineState: EngineState): { reason?: 
   );
 }
 
+/**
+ * BullMQ keeps what we tell it of a failed attempt, and counts those that were left behind. These are the numbers that
+ * no record has.
+ */
 function attemptsOf(job: StoredJob, state: JobState, failures: readonly JobAttempt[]): JobAttempt[] {
-  if ((state !== 'running' && state !== 'succeeded') || job.processedOn === undefined) return [...failures];
-  const endedAt = state === 'succeeded' && job.finishedOn !== undefined ? iso(job.finishedOn) : null;
-  const attempt = failures.length + job.stalledCounter + 1;
-  return [...failures, { attempt, startedAt: iso(job.processedOn), endedAt }];
+  const ended = Math.min(failures.length + job.stalledCounter, maxAttempts(job));
+  const attempts: JobAttempt[] = [];
+  let records = 0;
+  for (let attempt = 1; attempt <= ended; attempt++) {
+    const record = failures[records]?.attempt === attempt ? failures[records++] : undefined;
+    attempts.push(record ?? { attempt, startedAt: null, endedAt: null, stalled: true });
+  }
+  const isLast = state === 'running' || state === 'succeeded';
+  const { processedOn } = job;
+  if (processedOn === undefined) return attempts;
+  if (isLast && ended < maxAttempts(job)) {
+    const endedAt = state === 'succeeded' && job.finishedOn !== undefined ? iso(job.finishedOn) : null;
+    attempts.push({ attempt: ended + 1, startedAt: iso(processedOn), endedAt });
+  } else if (state === 'pending' && attempts.at(-1)?.stalled) {
+    // No other one has begun since.
+    attempts.at(-1)!.startedAt = iso(processedOn);
+  }
+  return attempts;
+}
+
+function startOf(attempt: JobAttempt | undefined): { startedAt?: string } {
+  return typeof attempt?.startedAt === 'string' ? { startedAt: attempt.startedAt } : {};
 }
 
 function dueTime(

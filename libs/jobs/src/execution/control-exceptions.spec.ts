@@ -53,4 +53,10 @@ describe('exceptions that say how a job goes on', () => {
       expect(isControlException(other)).toBe(false);
     }
   });
+
+  it('read a Retry-After header, and take the other delay when there is none', () => {
+    expect(RetryLater.after('120', '5m', { code: 'E_BUSY' })).toMatchObject({ delay: 120_000, code: 'E_BUSY' });
+    for (const header of [null, undefined, '', 'soon']) expect(RetryLater.after(header, '5m').delay).toBe(300_000);
+    expect(() => RetryLater.after(null, 'soon')).toThrow(InvalidArgumentError);
+  });
 });

@@ -1,11 +1,12 @@
 import { IntrinsicException } from '@nestjs/common';
 import { invalidArgument, requireDuration } from '../client/invalid-argument.error.js';
 import type { Duration } from '../options/jobs-options.js';
+import { readRetryAfter } from '../retry/retry-after.js';
 import { NonRetryableError } from './execution.errors.js';
 
 const LONGEST_REASON = 500;
 
-/** Options of {@link RetryLater}. @publicApi */
+/** Options of {@link RetryLater}, also of `RetryLater.after`. @publicApi */
 export interface RetryLaterOptions extends ErrorOptions {
   /** Shown as `error.message` of the attempt. @default that of `cause`, if it is an error */
   message?: string;
@@ -15,7 +16,8 @@ export interface RetryLaterOptions extends ErrorOptions {
 
 /**
  * Thrown by a task, ends the attempt as failed and says itself when the next one is due, whatever the retry policy says
- * of the wait. The attempt is spent: after the last one the job fails with this error.
+ * of the wait. The attempt is spent: after the last one, and when the wait ends later than `retry.maxElapsed`, the job
+ * fails with this error.
  *
  * The idea is Celery's `self.retry(countdown=..., exc=...)`.
  *
@@ -30,8 +32,8 @@ export interface RetryLaterOptions extends ErrorOptions {
  *   @Task({ retry: { attempts: 10 } })
  *   async load(url: string): Promise<unknown> {
  *     const answer = await fetch(url);
- *     const seconds = Number(answer.headers.get('retry-after') ?? 60);
- *     if (answer.status === 429) throw new RetryLater(seconds * 1_000, { message: 'The bank is busy.' });
+ *     if (answer.status === 202) throw new RetryLater('1h', { message: 'There are no rates yet.' });
+ *     if (answer.status === 429) throw RetryLater.after(answer.headers.get('retry-after'), '1m');
  *     return answer.json();
  *   }
  * }
@@ -56,6 +58,18 @@ export class RetryLater extends IntrinsicException {
     super(message, 'cause' in options ? { cause } : undefined);
     this.delay = milliseconds;
     if (code !== undefined) this.code = code;
+  }
+
+  /**
+   * After as long as the Retry-After header of an HTTP answer says, in seconds or as a date; at most a day.
+   *
+   * @param header - the header's value, as it came; absent, it may be null or undefined.
+   * @param otherwise - the delay when it is absent or cannot be read: milliseconds, or a string like `'5m'`.
+   * @throws {@link InvalidArgumentError} when `otherwise` is no delay.
+   */
+  static after(header: string | null | undefined, otherwise: Duration, options: RetryLaterOptions = {}): RetryLater {
+    const asked = typeof header === 'string' ? readRetryAfter(header) : undefined;
+    return new RetryLater(asked ?? otherwise, options);
   }
 }
 

@@ -104,7 +104,12 @@ export class BlockingResultError extends NonRetryableError {
   }
 }
 
-/** Something was said of an attempt that has ended; it was not stored, since the job may run again. @publicApi */
+/**
+ * Something was said or enqueued for an attempt that has ended: its method had returned, it had run over its hard time
+ * limit, or the process had lost its claim on the job, which then runs elsewhere. Nothing was stored.
+ *
+ * @publicApi
+ */
 export class AttemptEndedError extends Error {
   override readonly name = 'AttemptEndedError';
 
@@ -115,8 +120,60 @@ export class AttemptEndedError extends Error {
   ) {
     super(
       `nestjs-jobs: ${method}() was called after attempt ${attempt} of job "${jobId}" had ended. ` +
-        'Await whatever a task starts before it returns.',
+        'Await whatever a task starts before it returns, and stop when job.signal is aborted.',
     );
+  }
+}
+
+/**
+ * Why `job.signal` was aborted: the attempt has taken as long as its soft time limit. What a task throws then, most often
+ * this, is tried again by the retry policy like any other error.
+ *
+ * @publicApi
+ */
+export class SoftTimeLimitError extends IntrinsicException {
+  override readonly name = 'SoftTimeLimitError';
+
+  constructor(
+    readonly jobId: string,
+    /** Milliseconds. */
+    readonly limit: number,
+  ) {
+    super(`nestjs-jobs: job "${jobId}" has run for ${limit} ms, its soft time limit, and is asked to stop.`);
+  }
+}
+
+/**
+ * An attempt took as long as its hard time limit and was ended. Tried again by the retry policy like any other error.
+ *
+ * @publicApi
+ */
+export class HardTimeLimitError extends IntrinsicException {
+  override readonly name = 'HardTimeLimitError';
+
+  constructor(
+    readonly jobId: string,
+    /** Milliseconds. */
+    readonly limit: number,
+  ) {
+    super(
+      `nestjs-jobs: job "${jobId}" had not ended after ${limit} ms, its hard time limit. Its code may still run: hand ` +
+        'job.signal to what it waits for, so that it stops at the soft limit, or raise timeLimit.',
+    );
+  }
+}
+
+/**
+ * Why `job.signal` was aborted: this process was frozen or cut off from the store for longer than its `lease`, and lost
+ * its claim on the job, which runs again elsewhere.
+ *
+ * @publicApi
+ */
+export class ClaimLostError extends IntrinsicException {
+  override readonly name = 'ClaimLostError';
+
+  constructor(readonly jobId: string) {
+    super(`nestjs-jobs: this process has lost its claim on job "${jobId}", which runs again elsewhere.`);
   }
 }
 

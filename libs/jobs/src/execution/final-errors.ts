@@ -1,4 +1,6 @@
 import { HttpException } from '@nestjs/common';
+import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
+import { RetryLater } from './control-exceptions.js';
 import { NonRetryableError } from './execution.errors.js';
 
 /** The 4xx statuses that say "not now" rather than "not so". */
@@ -10,4 +12,12 @@ export function isFinal(error: unknown): boolean {
   if (!(error instanceof HttpException)) return false;
   const status = error.getStatus();
   return status >= 400 && status < 500 && !TRANSIENT_CLIENT_ERRORS.includes(status);
+}
+
+/** Whether what an attempt failed with may be tried again at all, however many attempts are left. @internal */
+export function mayBeRetried(error: unknown, { retryOn, giveUpOn }: ResolvedRetryPolicy): boolean {
+  if (error instanceof NonRetryableError) return false;
+  if (error instanceof RetryLater) return true;
+  if (giveUpOn?.(error)) return false;
+  return retryOn ? retryOn(error) : !isFinal(error);
 }

@@ -5,7 +5,8 @@ import { invalidArgument, requireJson, requireText } from '../client/invalid-arg
 import type { JobHandle } from '../client/job-handle.js';
 import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
 import { isControlException, type ControlException } from './control-exceptions.js';
-import { AttemptEndedError } from './execution.errors.js';
+import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
+import type { JobClaims } from './job-claims.js';
 
 const LONGEST_STAGE = 200;
 
@@ -21,11 +22,15 @@ export class JobContext implements CurrentJob {
   private reason: Error | undefined;
   private recorded: ControlException | undefined;
   private over = false;
+  private isCutOff = false;
+  private claimIsLost = false;
+  private renewedAt = 0;
 
   /** @internal */
   constructor(
     private readonly stored: StoredJob,
     private readonly client: Pick<JobsClient, 'enqueue'>,
+    private readonly claims: Pick<JobClaims, 'lease' | 'holds'>,
   ) {
     this.said = { attempt: attemptNumber(stored) };
     const snoozedUntil = saidOfAttempt(stored)?.snoozedUntil;
@@ -94,9 +99,10 @@ export class JobContext implements CurrentJob {
   }
 
   /**
-   * Aborted when the work should stop, with a typed error as its `reason`: {@link JobsShutdownError} when the process
-   * shuts down and cannot wait any longer. Hand it to whatever takes one, as `fetch` does, and call
-   * `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
+   * Aborted when the work should stop, with a typed error as its `reason`: {@link SoftTimeLimitError} or
+   * {@link HardTimeLimitError} when it takes too long, {@link JobsShutdownError} when the process shuts down and cannot
+   * wait any longer, {@link ClaimLostError} when it was frozen or cut off and the job runs elsewhere. Hand it to whatever
+   * takes one, as `fetch` does, and call `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
    */
   get signal(): AbortSignal {
     if (!this.aborting) {
@@ -134,6 +140,8 @@ export class JobContext implements CurrentJob {
     ref: TaskRef<Payload, Result>,
     ...args: EnqueueArguments<Payload>
   ): Promise<JobHandle<Result>> {
+    const doubt = this.claimInDoubt();
+    if (doubt) await doubt;
     this.assertRunning('enqueue');
     // The call may come from an event whose listeners run outside of the task.
     return runAsJob(this, () => this.client.enqueue(ref, ...args));
@@ -190,6 +198,52 @@ export class JobContext implements CurrentJob {
     this.over = true;
   }
 
+  /** Ends the attempt while its code runs on: from now on nothing that the code does counts. @internal */
+  cutOff(reason: Error): void {
+    this.over = true;
+    this.isCutOff = true;
+    this.abort(reason);
+  }
+
+  /** @internal */
+  claimRenewed(): void {
+    this.renewedAt = Date.now();
+  }
+
+  /** Whether the job was found to be somebody else's. @internal */
+  get hasLostClaim(): boolean {
+    return this.claimIsLost;
+  }
+
+  /**
+   * Something to wait for only when the process was frozen or cut off for so long that another one may have got the job;
+   * ends the attempt when it has.
+   *
+   * @internal
+   */
+  claimInDoubt(): Promise<void> | undefined {
+    const claimedAt = Math.max(this.renewedAt, this.stored.processedOn ?? 0);
+    if (this.over || Date.now() - claimedAt <= this.claims.lease) return undefined;
+    return this.verifyClaim();
+  }
+
+  /** @internal */
+  async verifyClaim(): Promise<void> {
+    if ((await this.claims.holds(this.stored)) || this.over) return;
+    this.claimIsLost = true;
+    this.cutOff(new ClaimLostError(this.id));
+  }
+
+  /**
+   * What is left of an attempt that returned may enqueue: it may be a connection or a timer that only began there.
+   *
+   * @throws {@link AttemptEndedError}
+   * @internal
+   */
+  assertNotCutOff(method: string): void {
+    if (this.isCutOff) throw new AttemptEndedError(this.id, this.attempt, method);
+  }
+
   /** Aborts the signal; the first reason stays. @internal */
   abort(reason: Error): void {
     this.reason ??= reason;
@@ -214,13 +268,19 @@ export class JobContext implements CurrentJob {
   /** One write after the other: sent together, they may reach the store in any order. */
   private write(): Promise<void> {
     const record = { ...this.said };
-    const write = (): Promise<void> => this.stored.updateProgress(record);
+    const write = async (): Promise<void> => {
+      // It may have waited for the one before for so long that another attempt runs by now.
+      this.assertNotCutOff('progress');
+      await this.stored.updateProgress(record);
+    };
     this.writing = this.writing ? this.written().then(write) : write();
     return this.writing;
   }
 
   private tell(method: string, work: () => Promise<void>): Promise<void> {
     const told = (async () => {
+      const doubt = this.claimInDoubt();
+      if (doubt) await doubt;
       this.assertRunning(method);
       await work();
     })();

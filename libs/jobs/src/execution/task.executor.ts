@@ -10,20 +10,27 @@ import {
 import { JobsClient } from '../client/jobs-client.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
+import { Queues } from '../client/queues.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { firstStart } from '../retry/attempt-record.js';
+import { retryAfterOf } from '../retry/retry-after.js';
 import { retryDelay } from '../retry/retry-policy.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
-import type { AttemptOutcome } from './attempt-outcome.js';
+import type { AttemptOutcome, FailedAttempt } from './attempt-outcome.js';
 import { RetryLater, Skip, Snooze } from './control-exceptions.js';
+import { Deadlines } from './deadlines.js';
 import {
+  HardTimeLimitError,
   JobStalledError,
   ResultNotSerializableError,
   ResultTooLargeError,
+  SoftTimeLimitError,
   UnknownTaskError,
 } from './execution.errors.js';
-import { isFinal } from './final-errors.js';
+import { mayBeRetried } from './final-errors.js';
+import { JobClaims } from './job-claims.js';
 import { JobContext } from './job-context.js';
 import { RunningJobs } from './running-jobs.js';
 import { TaskContextCreator, type TaskHandler } from './task-context.creator.js';
@@ -37,6 +44,8 @@ export type Tell = (work: () => Promise<void>) => Promise<void>;
 /** Runs one attempt of a job, and is the only place that decides how the attempt ended. @internal */
 @Injectable()
 export class TaskExecutor {
+  private readonly deadlines = new Deadlines();
+  private readonly claims: JobClaims;
   private readonly handlers = new WeakMap<TaskDefinition, TaskHandler>();
 
   constructor(
@@ -44,10 +53,13 @@ export class TaskExecutor {
     private readonly contexts: TaskContextCreator,
     private readonly running: RunningJobs,
     private readonly client: JobsClient,
+    queues: Queues,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
-  ) {}
+  ) {
+    this.claims = new JobClaims(queues, options.lease);
+  }
 
-  async execute(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
+  execute(job: StoredJob, tell: Tell): AttemptOutcome | Promise<AttemptOutcome> {
     const { x: expiresAt } = job.data;
     if (expiresAt !== undefined && expiresAt < Date.now() && !hasBegun(job)) {
       return { kind: 'cancelled', reason: 'expired' };
@@ -57,18 +69,69 @@ export class TaskExecutor {
     if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
-    if (saidOfAttempt(job)?.unknownSince !== undefined) await tell(() => this.rememberBegin(job));
-    const context = new JobContext(job, this.client);
+    if (saidOfAttempt(job)?.unknownSince === undefined) return this.run(task, job);
+    return tell(() => this.rememberBegin(job)).then(() => this.run(task, job));
+  }
+
+  /** No async method, and one promise that the hard limit can settle too: each further one is paid for by every job. */
+  private run(task: TaskDefinition, job: StoredJob): Promise<AttemptOutcome> {
+    const context = new JobContext(job, this.client, this.claims);
     this.running.add(context);
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const end = (decide: () => AttemptOutcome | Promise<AttemptOutcome>): void => {
+        // The hard limit was faster; what becomes of the method is nobody's business any more.
+        if (isOver) return;
+        isOver = true;
+        this.deadlines.forget(watch);
+        const finish = (): void => {
+          this.running.delete(context);
+          context.end();
+          try {
+            resolve(context.hasLostClaim ? { kind: 'lost' } : decide());
+          } catch (error) {
+            reject(error as Error);
+          }
+        };
+        const doubt = context.claimInDoubt();
+        // When the store cannot say whose the job is, it refuses itself what a process says that lost it.
+        if (doubt) doubt.then(finish, finish);
+        else finish();
+      };
+      const watch = this.deadlines.watch(
+        {
+          passSoftLimit: (limit) => context.abort(new SoftTimeLimitError(context.id, limit)),
+          passHardLimit: (limit) => {
+            const error = new HardTimeLimitError(context.id, limit);
+            end(() => ({ ...this.afterError(task, job, error), leftRunning: true }));
+            context.cutOff(error);
+          },
+        },
+        task.timeLimitIn(job.queueName),
+      );
+      const onThrow = (error: unknown): void => end(() => this.afterThrow(task, job, context, error));
+      try {
+        JobContext.run(context, () => this.handlerOf(task)(job.data.p, context)).then(
+          (result) => end(() => this.afterReturn(task, job, context, result)),
+          onThrow,
+        );
+      } catch (error) {
+        onThrow(error);
+      }
+    });
+  }
+
+  private afterReturn(
+    task: TaskDefinition,
+    job: StoredJob,
+    context: JobContext,
+    result: unknown,
+  ): AttemptOutcome | Promise<AttemptOutcome> {
+    if (context.control) return this.afterThrow(task, job, context, undefined);
     try {
-      const result = await JobContext.run(context, () => this.handlerOf(task)(job.data.p, context));
-      if (context.control) return await this.afterThrow(task, job, context, context.control);
       return { kind: 'succeeded', result: this.checked(task, job, result) };
     } catch (error) {
-      return await this.afterThrow(task, job, context, context.control ?? error);
-    } finally {
-      context.end();
-      this.running.delete(context);
+      return this.afterThrow(task, job, context, error);
     }
   }
 
@@ -82,22 +145,29 @@ export class TaskExecutor {
     return result;
   }
 
-  private async afterThrow(
+  private afterThrow(
     task: TaskDefinition,
     job: StoredJob,
     context: JobContext,
-    error: unknown,
-  ): Promise<AttemptOutcome> {
+    thrown: unknown,
+  ): AttemptOutcome | Promise<AttemptOutcome> {
+    const error = context.control ?? thrown;
     if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
-    if (error instanceof Snooze) {
-      await context.written();
-      return { kind: 'snoozed', until: Date.now() + error.delay };
-    }
-    if (isFinal(error)) return { kind: 'failed', error, ran: true };
-    const asked = error instanceof RetryLater ? error.delay : undefined;
-    const { attempt, maxAttempts } = context;
-    if (attempt >= maxAttempts) return { kind: 'failed', error, ran: true };
-    return { kind: 'retrying', error, delay: asked ?? retryDelay(task.retryIn(job.queueName), attempt) };
+    if (!(error instanceof Snooze)) return this.afterError(task, job, error);
+    const until = Date.now() + error.delay;
+    return context.written().then(() => ({ kind: 'snoozed', until }));
+  }
+
+  private afterError(task: TaskDefinition, job: StoredJob, error: unknown): FailedAttempt {
+    const attempt = attemptNumber(job);
+    const policy = task.retryIn(job.queueName);
+    const failed = { kind: 'failed', error, ran: true } as const;
+    if (!mayBeRetried(error, policy) || attempt >= maxAttempts(job)) return failed;
+    const delay =
+      error instanceof RetryLater ? error.delay : Math.max(retryDelay(policy, attempt), retryAfterOf(error) ?? 0);
+    const { maxElapsed } = policy;
+    if (maxElapsed !== undefined && Date.now() + delay > firstStart(job) + maxElapsed) return failed;
+    return { kind: 'retrying', error, delay };
   }
 
   /** A rolling deploy may be about to bring the code. The grace runs from when the job was first found without it. */

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { TaskPlacement, TaskRouter } from '../client/task-router.js';
+import type { ResolvedTimeLimit, TimeLimit } from '../execution/time-limit.js';
 import type { PostgresPool, PostgresPoolOptions } from './postgres-options.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';
 
@@ -73,6 +74,8 @@ export type WorkersOption = boolean | { only: readonly string[] } | { except: re
 export interface TaskDefaultsOptions {
   /** How a failed attempt is tried again. @default 3 attempts, 1s, doubling up to 10m, full jitter */
   retry?: RetryPolicy;
+  /** How long one attempt may take; `false`: as long as it likes. @default `{ soft: '9m', hard: '10m' }` */
+  timeLimit?: TimeLimit | false;
   /** From 0 to 9, 9 first. @default 5 */
   priority?: number;
   /** How long after its time has come a job may still start; `false`: for ever. @default false */
@@ -170,6 +173,7 @@ export interface ResolvedQueueOptions {
 /** @internal */
 export interface ResolvedTaskDefaults {
   readonly retry: ResolvedRetryPolicy;
+  readonly timeLimit: ResolvedTimeLimit;
   /** From 0 to 9. */
   readonly priority: number;
   /** Milliseconds. */

@@ -7,6 +7,7 @@ import { resolveOptions } from './resolve-options.js';
 const DEVELOPMENT = {};
 const DEFAULTS = {
   retry: { attempts: 3, delay: 1_000, factor: 2, maxDelay: 600_000, jitter: 1 },
+  timeLimit: { soft: 540_000, hard: 600_000 },
   priority: 5,
   expiresIn: undefined,
   keepResult: true,
@@ -84,11 +85,35 @@ describe('module options', () => {
       },
     });
     const retry = { ...DEFAULTS.retry, attempts: 5, delay: 2_000 };
-    const module = { retry, priority: 3, expiresIn: 3_600_000, keepResult: true };
+    const module = { ...DEFAULTS, retry, priority: 3, expiresIn: 3_600_000, keepResult: true };
     expect(queues.get('default')!.defaults).toEqual(module);
     expect(queues.get('bulk')!.defaults).toEqual({ ...module, priority: 0, retry: { ...retry, delay: 60_000 } });
     expect(queues.get('slow')!.defaults.retry).toMatchObject({ delay: 3_600_000, maxDelay: 3_600_000 });
     expect(queues.get('mails')!.defaults).toEqual({ ...module, expiresIn: undefined });
+  });
+
+  it('lay the errors and times of a queue over those of the module', () => {
+    const { queues } = resolve({
+      defaults: {
+        retry: { retryOn: TypeError, giveUpOn: ['Gone', RangeError], maxElapsed: '1h' },
+        timeLimit: { hard: '1h' },
+      },
+      queues: {
+        open: { defaults: { retry: { giveUpOn: [], maxElapsed: false }, timeLimit: false } },
+        soft: { defaults: { timeLimit: { soft: '30m' } } },
+        hard: { defaults: { timeLimit: { soft: false, hard: '1m' } } },
+      },
+    });
+    const { retry, timeLimit } = queues.get('default')!.defaults;
+    const errors = [new TypeError(), new RangeError(), Object.assign(new Error(), { name: 'Gone' }), new Error()];
+    expect(errors.map((error) => retry.retryOn!(error))).toEqual([true, false, false, false]);
+    expect(errors.map((error) => retry.giveUpOn!(error))).toEqual([false, true, true, false]);
+    expect([retry.maxElapsed, timeLimit]).toEqual([3_600_000, { soft: 540_000, hard: 3_600_000 }]);
+    const open = queues.get('open')!.defaults;
+    expect(open.retry).toMatchObject({ giveUpOn: undefined, maxElapsed: undefined, retryOn: retry.retryOn });
+    expect(open.timeLimit).toEqual({});
+    expect(queues.get('soft')!.defaults.timeLimit).toEqual({ soft: 1_800_000, hard: 3_600_000 });
+    expect(queues.get('hard')!.defaults.timeLimit).toEqual({ hard: 60_000 });
   });
 
   it('take routes, a router and the class of one', () => {
@@ -144,6 +169,23 @@ describe('module options', () => {
       'defaults.retry.attempts',
       /at most 2147483647, but is 2147483648/,
     ],
+    [
+      { defaults: { retry: { retryOn: [] } } },
+      'defaults.retry.retryOn',
+      /with at least one of them, but is an array of 0/,
+    ],
+    [{ defaults: { retry: { retryOn: 7 } } }, 'defaults.retry.retryOn', /a class, the name of an error.*but is 7/],
+    [{ defaults: { retry: { giveUpOn: ['E', /x/] } } }, 'defaults.retry.giveUpOn[1]', /but is an instance of RegExp/],
+    [{ defaults: { retry: { maxElapsed: 0 } } }, 'defaults.retry.maxElapsed', /or false for no end, but is 0/],
+    [
+      { defaults: { timeLimit: { soft: '10m' } } },
+      'defaults.timeLimit.soft',
+      /less than `hard`, which is 600000 ms there; set both, .*but is 600000/,
+    ],
+    [{ defaults: { timeLimit: { hard: '1m' } } }, 'defaults.timeLimit.soft', /60000 ms there.*but is 540000/],
+    [{ defaults: { timeLimit: true } }, 'defaults.timeLimit', /an object, but is true/],
+    [{ defaults: { timeLimit: { hard: '25d' } } }, 'defaults.timeLimit.hard', /at most 2147483647 ms/],
+    [{ defaults: { timeLimit: { soft: 0 } } }, 'defaults.timeLimit.soft', /above zero.*but is 0/],
     [{ defaults: { priority: 10 } }, 'defaults.priority', /a whole number from 0 to 9, but is 10/],
     [{ defaults: { expiresIn: 0 } }, 'defaults.expiresIn', /a duration above zero .*or false for no end, but is 0/],
     [{ defaults: { expiresIn: true } }, 'defaults.expiresIn', /but is true/],

@@ -8,14 +8,13 @@ import type {
 import { assertDeclaredQueue, isPlainObject, OptionReader, QUEUE_NAME } from './option-reader.js';
 import { resolveConnection } from './resolve-connection.js';
 import { resolveRouting } from './resolve-routing.js';
+import { assertRetryWaits, assertTimeLimit, resolveRetry, resolveTimeLimit } from './resolve-attempts.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 /** A hundred years: the store measures it, not a timer. */
 const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
-/** What the column of SQL stores that holds it. */
-const MOST_ATTEMPTS = 2 ** 31 - 1;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
 
 const DEFAULT_RETRY: ResolvedRetryPolicy = {
@@ -25,7 +24,13 @@ const DEFAULT_RETRY: ResolvedRetryPolicy = {
   maxDelay: 600 * SECOND,
   jitter: 1,
 };
-const DEFAULTS: ResolvedTaskDefaults = { retry: DEFAULT_RETRY, priority: 5, expiresIn: undefined, keepResult: true };
+const DEFAULTS: ResolvedTaskDefaults = {
+  retry: DEFAULT_RETRY,
+  timeLimit: { soft: 540 * SECOND, hard: 600 * SECOND },
+  priority: 5,
+  expiresIn: undefined,
+  keepResult: true,
+};
 
 /** Checks the module's options and fills in every default. @internal */
 export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEnv = process.env): ResolvedJobsOptions {
@@ -77,49 +82,17 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
   return Object.freeze(resolved);
 }
 
-/** Lays a retry policy over another one, checked. @internal */
-export function resolveRetry(value: unknown, path: string, base: ResolvedRetryPolicy): ResolvedRetryPolicy {
-  const reader = new OptionReader(value, path, ['attempts', 'delay', 'factor', 'maxDelay', 'jitter']);
-  const factor = reader.raw('factor');
-  return Object.freeze({
-    attempts: reader.count('attempts', base.attempts, MOST_ATTEMPTS),
-    delay: reader.duration('delay', base.delay),
-    factor:
-      factor === undefined ? base.factor : reader.check('factor', factor, (n) => n >= 1, 'a number of at least 1'),
-    maxDelay: reader.duration('maxDelay', base.maxDelay),
-    jitter: resolveJitter(reader, base.jitter),
-  });
-}
-
-/**
- * Refuses a policy whose first wait `maxDelay` would cut without a word. Not a part of {@link resolveRetry}, because what a
- * task leaves out depends on its queue: a policy that is wrong in a queue which the task never goes to is no mistake.
- *
- * @throws {@link InvalidJobsOptionsError}
- * @internal
- */
-export function assertRetryWaits({ delay, maxDelay }: ResolvedRetryPolicy, path: string): void {
-  if (delay <= maxDelay) return;
-  const expected = `at most \`maxDelay\`, which is ${maxDelay} ms there; set \`maxDelay\` beside it, or a shorter \`delay\``;
-  throw new InvalidJobsOptionsError(`${path}.delay`, expected, delay);
-}
-
-function resolveJitter(reader: OptionReader, fallback: number): number {
-  const jitter = reader.raw('jitter');
-  if (jitter === undefined) return fallback;
-  if (jitter === 'none') return 0;
-  if (jitter === 'full') return 1;
-  return reader.check('jitter', jitter, (n) => n >= 0 && n <= 1, "'none', 'full' or a number from 0 to 1");
-}
-
 /** Lays defaults over others, checked. */
 function resolveDefaults(value: unknown, path: string, base: ResolvedTaskDefaults): ResolvedTaskDefaults {
-  const reader = new OptionReader(value, path, ['retry', 'priority', 'expiresIn', 'keepResult']);
+  const reader = new OptionReader(value, path, ['retry', 'timeLimit', 'priority', 'expiresIn', 'keepResult']);
   const expiresIn = reader.expiry('expiresIn');
   const retry = resolveRetry(reader.raw('retry'), reader.at('retry'), base.retry);
   assertRetryWaits(retry, reader.at('retry'));
+  const timeLimit = resolveTimeLimit(reader.raw('timeLimit'), reader.at('timeLimit'), base.timeLimit);
+  assertTimeLimit(timeLimit, reader.at('timeLimit'));
   return Object.freeze({
     retry,
+    timeLimit,
     priority: reader.priority('priority') ?? base.priority,
     expiresIn: expiresIn === undefined ? base.expiresIn : expiresIn || undefined,
     keepResult: reader.flag('keepResult') ?? base.keepResult,

@@ -1,3 +1,4 @@
+import type { StoredJob } from '../client/envelope.js';
 import type { JobAttempt, JobErrorInfo } from '../client/job-status.js';
 
 const MARKER = '\n@attempt ';
@@ -27,6 +28,19 @@ export function readAttempts(stacks: readonly string[] | null | undefined): JobA
     const at = stack.lastIndexOf(MARKER);
     return at < 0 ? [] : [JSON.parse(stack.slice(at + MARKER.length)) as JobAttempt];
   });
+}
+
+/** When the first attempt began that something is known of; in a job that runs, milliseconds. @internal */
+export function firstStart(job: Pick<StoredJob, 'stacktrace' | 'processedOn'>): number {
+  const first = readAttempts(job.stacktrace).find(({ attempt }) => attempt !== NEVER_RAN);
+  return first?.startedAt ? Date.parse(first.startedAt) : (job.processedOn ?? Date.now());
+}
+
+/** The stack of the last error in BullMQ's stacks, without what was recorded of the attempt. @internal */
+export function lastStack(stacks: readonly string[] | null | undefined): string | undefined {
+  const stack = stacks?.at(-1) ?? '';
+  const at = stack.lastIndexOf(MARKER);
+  return (at < 0 ? stack : stack.slice(0, at)).slice(0, MAX_STACK) || undefined;
 }
 
 /**

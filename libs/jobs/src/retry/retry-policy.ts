@@ -1,4 +1,5 @@
 import type { Duration } from '../options/jobs-options.js';
+import type { ErrorMatch, ErrorRule } from './error-match.js';
 
 /**
  * How a failed attempt is tried again. The n-th retry waits `min(maxDelay, delay * factor^(n-1))`, less jitter.
@@ -18,6 +19,18 @@ export interface RetryPolicy {
   maxDelay?: Duration;
   /** `'full'` draws from [0, wait], a fraction j from [(1-j) * wait, wait], `'none'` waits exactly. @default 'full' */
   jitter?: 'none' | 'full' | number;
+  /**
+   * Only these errors are tried again; every other one is final. Also those that would be final else, but never a
+   * {@link NonRetryableError}. @default all but most `HttpException`s of 4xx
+   */
+  retryOn?: ErrorMatch | readonly ErrorMatch[];
+  /** These errors are final, whatever `retryOn` says. An empty list takes back an inherited one. @default none */
+  giveUpOn?: ErrorMatch | readonly ErrorMatch[];
+  /**
+   * No attempt begins later than this after the first one began; the job fails instead, with its last error. After a
+   * {@link Snooze} the time runs from the run that followed. `false`: no limit but `attempts`. @default false
+   */
+  maxElapsed?: Duration | false;
 }
 
 /** @internal */
@@ -28,6 +41,10 @@ export interface ResolvedRetryPolicy {
   readonly maxDelay: number;
   /** The part of the wait that is drawn at random: 0 none, 1 full. */
   readonly jitter: number;
+  readonly retryOn?: ErrorRule | undefined;
+  readonly giveUpOn?: ErrorRule | undefined;
+  /** Milliseconds; undefined for no end. */
+  readonly maxElapsed?: number | undefined;
 }
 
 /** Milliseconds before the `retry`-th retry (from 1). @internal */

@@ -75,6 +75,29 @@ describe('[R5] @TaskDefaults', () => {
     });
   });
 
+  it('shares a time limit key by key, also with a contract, which goes first', () => {
+    const limited = taskContract('limited', { timeLimit: { hard: '3m' } });
+    @TaskDefaults({ timeLimit: { soft: '1m', hard: '2m' } })
+    class Limited {
+      @Task({ timeLimit: { hard: '5m' } })
+      own(): void {}
+
+      @Task({ timeLimit: false })
+      endless(): void {}
+
+      @Task(contract, { timeLimit: { soft: '30s' } })
+      contracted(): void {}
+
+      @Task(limited)
+      limited(): void {}
+    }
+    const limitOf = (method: string): unknown => optionsOf(Limited, method).timeLimit;
+    expect(limitOf('own')).toEqual({ soft: '1m', hard: '5m' });
+    expect(limitOf('endless')).toBe(false);
+    expect(limitOf('contracted')).toEqual({ soft: '30s', hard: '2m' });
+    expect(limitOf('limited')).toEqual({ soft: '1m', hard: '3m' });
+  });
+
   it('refuses what tasks cannot share', () => {
     const decorate = (): void => TaskDefaults({ name: 'all.the.same' } as SharedTaskOptions)(Plain);
     expect(decorate).toThrow(InvalidTaskError);

@@ -7,14 +7,15 @@ const TASK_DEFAULTS_METADATA = 'nestjs-jobs:task-defaults';
 const KEYS = new Set<string>([
   'queue',
   'retry',
+  'timeLimit',
   'priority',
   'expiresIn',
   'keepResult',
 ] satisfies (keyof SharedTaskOptions)[]);
 
 /**
- * Options for all tasks of a class. What a task's own `@Task` says goes before them, key by key, also inside `retry`. A
- * subclass inherits them, and overrides them by its own `@TaskDefaults` in the same way.
+ * Options for all tasks of a class. What a task's own `@Task` says goes before them, key by key, also inside `retry` and
+ * `timeLimit`. A subclass inherits them, and overrides them by its own `@TaskDefaults` in the same way.
  *
  * The idea is Celery's task base classes.
  *
@@ -59,20 +60,24 @@ export function TaskDefaults(
 export function withTaskDefaults(options: TaskOptions, host: object): TaskOptions {
   // The usual case, in which nothing is copied.
   if (!Reflect.hasMetadata(TASK_DEFAULTS_METADATA, host)) return options;
-  return merge(defaultsOf(host), options);
+  return overShared(defaultsOf(host), options);
 }
 
 function defaultsOf(host: object | null): SharedTaskOptions {
   if (host === null || !Reflect.hasMetadata(TASK_DEFAULTS_METADATA, host)) return {};
   const own = Reflect.getOwnMetadata(TASK_DEFAULTS_METADATA, host) as SharedTaskOptions | undefined;
-  return merge(defaultsOf(Object.getPrototypeOf(host) as object | null), own ?? {});
+  return overShared(defaultsOf(Object.getPrototypeOf(host) as object | null), own ?? {});
 }
 
-function merge<Options extends TaskOptions>(base: SharedTaskOptions, own: Options): Options {
+/** Options over others that tasks share, key by key, also inside `retry` and `timeLimit`. @internal */
+export function overShared<Options extends TaskOptions>(base: SharedTaskOptions, own: Options): Options {
   const merged = { ...base, ...withoutUndefined(own) } as Options;
   // What is no object is left for the check of the options to complain of.
   if (isPlainObject(base.retry) && isPlainObject(own.retry)) {
     merged.retry = { ...base.retry, ...withoutUndefined(own.retry) };
+  }
+  if (isPlainObject(base.timeLimit) && isPlainObject(own.timeLimit)) {
+    merged.timeLimit = { ...base.timeLimit, ...withoutUndefined(own.timeLimit) };
   }
   return merged;
 }

@@ -1,4 +1,5 @@
 import type { DiscoveryService } from '@nestjs/core';
+import type { ResolvedTimeLimit } from '../execution/time-limit.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
@@ -11,6 +12,8 @@ export interface ResolvedTaskOptions {
   readonly retry: ResolvedRetryPolicy;
   /** Of a job that went to another declared queue, whose defaults may differ. */
   readonly retryIn: (queue: string) => ResolvedRetryPolicy;
+  readonly timeLimit: ResolvedTimeLimit;
+  readonly timeLimitIn: (queue: string) => ResolvedTimeLimit;
   /** From 0 to 9. */
   readonly priority: number;
   /** Milliseconds after which a job that was not started is cancelled. */

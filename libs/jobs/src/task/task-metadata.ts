@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from './standard-schema.js';
-import { withTaskDefaults } from './task-defaults.decorator.js';
+import { overShared, withTaskDefaults } from './task-defaults.decorator.js';
 import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 
 /** Read by every copy of the library that an app may have installed, hence a string. */
@@ -43,10 +43,10 @@ export function readTask(prototype: object, method: string): TaskDeclaration | u
   return { enqueued, run: underContract(enqueued, options, prototype), output: contract.output, hasContract: true };
 }
 
-/** A producer that has only the contract must get the same job, so of all else only the waits between attempts count. */
+/** A producer that has only the contract must get the same job, so of all else only what counts in a worker is added. */
 function underContract(contract: TaskOptions, options: ContractTaskOptions, prototype: object): TaskOptions {
-  const { retry } = withTaskDefaults(options, prototype.constructor);
-  if (retry === undefined) return contract;
-  const { attempts: _, ...waits } = retry;
-  return { ...contract, retry: { ...waits, ...contract.retry } };
+  const { retry, timeLimit } = withTaskDefaults(options, prototype.constructor);
+  if (retry === undefined && timeLimit === undefined) return contract;
+  const { attempts: _, ...waits } = retry ?? {};
+  return overShared({ ...(retry && { retry: waits }), ...(timeLimit !== undefined && { timeLimit }) }, contract);
 }

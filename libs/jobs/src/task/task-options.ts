@@ -1,3 +1,4 @@
+import type { TimeLimit } from '../execution/time-limit.js';
 import type { Duration } from '../options/jobs-options.js';
 import type { RetryPolicy } from '../retry/retry-policy.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
@@ -14,6 +15,8 @@ export interface SharedTaskOptions {
   queue?: string;
   /** How a failed attempt is tried again. @default the `defaults.retry` of its queue or of the module */
   retry?: RetryPolicy;
+  /** How long one attempt may take; `false`: as long as it likes. @default the `defaults.timeLimit` of its queue or of the module */
+  timeLimit?: TimeLimit | false;
   /** From 0 to 9, 9 first. @default that of its route, or the `defaults.priority` of its queue or of the module */
   priority?: number;
   /** How long after its time has come a job may still start; `false`: for ever. @default `defaults.expiresIn`, or false */
@@ -44,4 +47,6 @@ export interface TaskOptions extends SharedTaskOptions {
 export interface ContractTaskOptions {
   /** How a failed attempt is tried again. How often it is, the contract says. @default the `defaults.retry` of its queue */
   retry?: Omit<RetryPolicy, 'attempts'>;
+  /** How long one attempt may take, where the contract does not say it. @default the `defaults.timeLimit` of its queue */
+  timeLimit?: TimeLimit | false;
 }

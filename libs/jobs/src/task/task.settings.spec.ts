@@ -47,3 +47,35 @@ describe('the retry policy of a task', () => {
     expect(retry).toMatchObject({ delay: 3_600_000, maxDelay: 3_600_000 });
   });
 });
+
+describe('the time limit of a task', () => {
+  const short = { defaults: { timeLimit: { soft: '1m', hard: '2m' } } };
+
+  it.each<[string, TaskOptions, JobsModuleOptions, RegExp]>([
+    [
+      'its soft limit is not below its hard one',
+      { timeLimit: { soft: '5m', hard: '5m' } },
+      {},
+      /"@Task of Mails\.send in MailModule\.timeLimit\.soft" must be less than `hard`, which is 300000 ms.*is 300000/,
+    ],
+    ['its hard limit is below the default soft one', { timeLimit: { hard: '30s' } }, {}, /30000 ms there.*is 540000/],
+    [
+      'the hard limit of its queue is lower',
+      { timeLimit: { soft: '5m' }, queue: 'short' },
+      { queues: { short } },
+      /120000/,
+    ],
+    ['it is no duration', { timeLimit: { soft: 'soon' } }, {}, /timeLimit\.soft" must be a duration/],
+    ['it is true', { timeLimit: true as never }, {}, /timeLimit" must be an object, but is true/],
+  ])('is refused when %s', (_what, task, options, message) => {
+    expect(() => resolve(task, options)).toThrow(InvalidJobsOptionsError);
+    expect(() => resolve(task, options)).toThrow(message);
+  });
+
+  it('is that of the queue which a job goes to, where the task says nothing', () => {
+    const { timeLimit, timeLimitIn } = resolve({ timeLimit: { hard: '20m' } }, { queues: { short } });
+    expect(timeLimit).toEqual({ soft: 540_000, hard: 1_200_000 });
+    expect(timeLimitIn('short')).toEqual({ soft: 60_000, hard: 1_200_000 });
+    expect(resolve({ timeLimit: false }).timeLimit).toEqual({});
+  });
+});

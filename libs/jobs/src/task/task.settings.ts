@@ -3,7 +3,8 @@ import type { TaskPlacement } from '../client/task-router.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { assertDeclaredQueue, OptionReader } from '../options/option-reader.js';
-import { assertRetryWaits, resolveRetry } from '../options/resolve-options.js';
+import { assertRetryWaits, assertTimeLimit, resolveRetry, resolveTimeLimit } from '../options/resolve-attempts.js';
+import type { ResolvedTimeLimit } from '../execution/time-limit.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 import type { ResolvedTaskOptions } from './task-definition.js';
 import { TASK_NAME, TASK_NAME_RULE, type TaskOptions } from './task-options.js';
@@ -18,6 +19,7 @@ export interface CallSettings extends TaskPlacement {
 /** What `@Task` itself says, checked. */
 interface TaskLayer extends CallSettings {
   readonly retry: (queue: string) => ResolvedRetryPolicy;
+  readonly timeLimit: (queue: string) => ResolvedTimeLimit;
 }
 
 const NOTHING: CallSettings = {};
@@ -43,6 +45,7 @@ export class TaskSettings {
   resolve(task: TaskOptions, place: string, name: string): ResolvedTaskOptions {
     const resolved = this.resolveCall(task, place, NOTHING, this.routeOf(name));
     assertRetryWaits(resolved.retry, `@Task of ${place}.retry`);
+    assertTimeLimit(resolved.timeLimit, `@Task of ${place}.timeLimit`);
     return resolved;
   }
 
@@ -56,6 +59,8 @@ export class TaskSettings {
       queue,
       retry: layer.retry(queue),
       retryIn: layer.retry,
+      timeLimit: layer.timeLimit(queue),
+      timeLimitIn: layer.timeLimit,
       priority: call.priority ?? layer.priority ?? routed.priority ?? defaults.priority,
       expiresIn: expiresIn === false ? undefined : expiresIn,
       keepResult: call.keepResult ?? layer.keepResult ?? defaults.keepResult,
@@ -89,19 +94,26 @@ export class TaskSettings {
 
   private readLayer(task: TaskOptions, place: string): TaskLayer {
     const { queues } = this.options;
-    const keys = ['name', 'queue', 'retry', 'priority', 'expiresIn', 'keepResult', 'schema'];
+    const keys = ['name', 'queue', 'retry', 'timeLimit', 'priority', 'expiresIn', 'keepResult', 'schema'];
     const reader = new OptionReader(task, `@Task of ${place}`, keys);
     reader.text('name', '-', TASK_NAME, TASK_NAME_RULE);
     const policies = [...queues].map(
       ([name, { defaults }]) => [name, resolveRetry(task.retry, reader.at('retry'), defaults.retry)] as const,
     );
     const retries = new Map(policies);
+    const limits = new Map(
+      [...queues].map(
+        ([name, { defaults }]) =>
+          [name, resolveTimeLimit(task.timeLimit, reader.at('timeLimit'), defaults.timeLimit)] as const,
+      ),
+    );
     return {
       queue: reader.declaredQueue('queue', queues),
       priority: reader.priority('priority'),
       expiresIn: reader.expiry('expiresIn'),
       keepResult: reader.flag('keepResult'),
       retry: (queue) => retries.get(queue)!,
+      timeLimit: (queue) => limits.get(queue)!,
     };
   }
 }

@@ -1,4 +1,4 @@
-import { DelayedError, UnrecoverableError } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import { cancelMark } from '../client/cancel-mark.js';
 import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { packResult, packSkip } from '../client/stored-result.js';
@@ -33,6 +33,9 @@ export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOut
       return snooze(job, token, outcome.until, tell);
     case 'released':
       return putBack(job, token, outcome.until, tell);
+    case 'lost':
+      // So BullMQ says nothing of the job either.
+      throw new WaitingError();
     case 'failed':
       throw recorded(job, outcome, (message) => new AttemptFailed(message));
     case 'retrying':
@@ -60,7 +63,7 @@ function withoutStack(report: Error): Error {
 
 function recorded(
   job: StoredJob,
-  { error, ran }: { error: unknown; ran: boolean },
+  { error, ran, leftRunning }: { error: unknown; ran: boolean; leftRunning?: boolean },
   make: (message: string) => Error,
 ): Error {
   const described = describeError(error);
@@ -70,6 +73,7 @@ function recorded(
     startedAt: new Date(job.processedOn ?? Date.now()).toISOString(),
     endedAt: new Date().toISOString(),
     error: described,
+    ...(leftRunning && { leftRunning }),
   });
   return report;
 }

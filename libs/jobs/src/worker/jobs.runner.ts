@@ -134,6 +134,12 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (this.isInterrupting || this.backend.isConnectionError(error)) return;
       this.logger.error(`Worker of queue ${queue}: ${error.message}`);
     });
+    worker.on('locksRenewed', ({ jobIds }) => {
+      for (const id of jobIds) this.running.get(id)?.claimRenewed();
+    });
+    worker.on('lockRenewalFailed', (jobIds) => {
+      for (const id of jobIds) this.verifyClaim(id);
+    });
     worker.on('stalled', (jobId) => {
       this.logger.warn(`Job ${jobId} was left behind by a process that died or froze; it runs again.`);
     });
@@ -178,6 +184,17 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private async letGo(held: HeldJob): Promise<never> {
     await this.held.giveBack(held);
     throw new WaitingError();
+  }
+
+  /** What BullMQ could not renew may be the claim of the attempt before, of a job that this process has fetched again. */
+  private verifyClaim(jobId: string): void {
+    this.running
+      .get(jobId)
+      ?.verifyClaim()
+      .catch((error: Error) => {
+        // Asked again with whatever the task says of its job.
+        this.logger.debug(`Could not look whose job ${jobId} is: ${error.message}`);
+      });
   }
 
   private logFailure(job: StoredJob, error: unknown): void {
@@ -237,7 +254,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.background.abort();
     await settlesWithin(TIME_TO_REACT, ending);
     const unfinished = this.held.ids;
-    for (const id of unfinished) this.running.get(id)?.end();
+    for (const id of unfinished) this.running.get(id)?.cutOff(new JobsShutdownError(id));
     await settlesWithin(this.options.connectTimeout, this.held.giveBackAll());
     this.logInterruption(unfinished);
   }

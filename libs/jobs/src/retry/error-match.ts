@@ -1,0 +1,81 @@
+import { Logger } from '@nestjs/common';
+
+/**
+ * Which errors are meant: a class (and those that extend it), a name (that of the error, or of its class or one which
+ * that extends), or a function that answers true for them. A thrown value need not be an Error.
+ *
+ * @publicApi
+ */
+export type ErrorMatch = (abstract new (...args: never[]) => unknown) | string | ((error: unknown) => boolean);
+
+/** Whether an error is meant; made of one or more matches. @internal */
+export type ErrorRule = (error: unknown) => boolean;
+
+const LONGEST_NAME = 200;
+
+/** @internal */
+export const ERROR_MATCH_RULE =
+  'a class, the name of an error, a function that answers true or false, or a list of these';
+
+/** @internal */
+export function isErrorMatch(value: unknown): value is ErrorMatch {
+  return typeof value === 'function' || (typeof value === 'string' && value !== '' && value.length <= LONGEST_NAME);
+}
+
+/**
+ * @param whenUnclear - what counts when a function of the user's throws or gives no boolean.
+ * @internal
+ */
+export function errorRule(matches: readonly ErrorMatch[], path: string, whenUnclear: boolean): ErrorRule {
+  const rules = matches.map((match) => ruleOf(match, path, whenUnclear));
+  return (error) => rules.some((rule) => rule(error));
+}
+
+function ruleOf(match: ErrorMatch, path: string, whenUnclear: boolean): ErrorRule {
+  if (typeof match === 'string') return (error) => namesOf(error).includes(match);
+  if (isClass(match)) return (error) => error instanceof match;
+  return (error) => {
+    let answer: unknown;
+    try {
+      answer = match(error);
+      if (typeof answer === 'boolean') return answer;
+    } catch (failure) {
+      answer = failure;
+    }
+    new Logger('Jobs').warn(
+      `The function in "${path}" must answer true or false, at once; it gave or threw ${kindOf(answer)}. ` +
+        'The job is tried again where it is not clear.',
+    );
+    // A promise that nobody handles would end the process when it rejects.
+    if (answer instanceof Promise) answer.catch(() => {});
+    return whenUnclear;
+  };
+}
+
+type Class = abstract new (...args: never[]) => unknown;
+
+/** Classes that were compiled to functions are known by what they extend. */
+function isClass(match: Class | ((error: unknown) => boolean)): match is Class {
+  const prototype: unknown = match.prototype;
+  if (typeof prototype !== 'object' || prototype === null) return false;
+  return prototype === Error.prototype || prototype instanceof Error || /^class\b/.test(String(match));
+}
+
+function namesOf(error: unknown): unknown[] {
+  if ((typeof error !== 'object' && typeof error !== 'function') || error === null) return [];
+  try {
+    const names: unknown[] = [(error as { name?: unknown }).name];
+    for (let at = Object.getPrototypeOf(error) as object | null; at; at = Object.getPrototypeOf(at) as object | null) {
+      names.push((at.constructor as { name?: unknown } | undefined)?.name);
+    }
+    return names;
+  } catch {
+    // A getter may throw, and so may a proxy.
+    return [];
+  }
+}
+
+function kindOf(answer: unknown): string {
+  if (answer instanceof Promise) return 'a promise';
+  return answer instanceof Error ? `${answer.name}: ${answer.message}` : typeof answer;
+}
