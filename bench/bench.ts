@@ -37,6 +37,3 @@ export interface Bench {
   readonly rounds: number;
   run(request: BenchRequest): Promise<BenchResult>;
 }
-
-/** The command line asks for something that there is not. */
-export class UsageError extends Error {}

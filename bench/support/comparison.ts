@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { UsageError } from '../bench.js';
+import { UsageError } from '../../test/support/command-line.js';
 import type { Measurement } from './meter.js';
 import { median, medianRatio, rotated } from './rounds.js';
 import type { StoreName } from './stores.js';

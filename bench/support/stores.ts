@@ -35,10 +35,6 @@ export interface Store extends StoreAddress {
   stop(): Promise<void>;
 }
 
-export function isStoreName(name: string): name is StoreName {
-  return STORE_NAMES.some((known) => known === name);
-}
-
 /** `durable`: the server answers only when what was written is on disk. PGlite has no such mode. */
 export function startStore(name: StoreName, durable: boolean): Promise<Store> {
   if (name === 'redis') return startRedisStore(durable);

@@ -2,7 +2,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { parseArgs } from 'node:util';
+import { readArguments, readChoices, readNamed, readWholeNumber, runScript } from '../support/command-line.js';
 import { startPostgres } from '../support/services/postgres.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 import type { ChaosReport, ChaosRequest } from './chaos-run.js';
@@ -56,54 +56,25 @@ ${Object.entries(RUNS)
   --workers N       worker processes, other than above
   --kills N         of kill; default ${KILLS}`;
 
-class UsageError extends Error {}
-
 interface CommandLine extends Omit<ChaosRequest, 'store' | 'workerModule'> {
   readonly name: string;
   readonly backends: readonly StoreName[];
 }
 
 function readCommandLine(): CommandLine {
-  const { values, positionals } = parse();
-  const [name = '', ...extra] = positionals;
-  const run = Object.hasOwn(RUNS, name) ? RUNS[name] : undefined;
-  if (run === undefined || extra.length > 0) {
-    throw new UsageError(`Name one run of ${Object.keys(RUNS).join(', ')}, not "${positionals.join(' ')}".`);
-  }
+  const text = { type: 'string' } as const;
+  const options = { seed: text, backends: text, jobs: text, workers: text, kills: text };
+  const { values, positionals } = readArguments(options);
+  const [name, run] = readNamed('run', RUNS, positionals);
+  const all = Object.keys(STORES) as StoreName[];
   return {
     name,
-    backends: readBackends(values.backends ?? Object.keys(STORES).join()),
-    seed: readNumber('seed', values.seed, 0) ?? randomInt(2 ** 31),
-    jobs: readNumber('jobs', values.jobs, 1) ?? run.jobs,
-    workers: readNumber('workers', values.workers, run.leastWorkers) ?? run.workers,
-    kills: readNumber('kills', values.kills, 1) ?? KILLS,
+    backends: values.backends === undefined ? all : readChoices('backends', values.backends, all),
+    seed: readWholeNumber('seed', values.seed, 0) ?? randomInt(2 ** 31),
+    jobs: readWholeNumber('jobs', values.jobs, 1) ?? run.jobs,
+    workers: readWholeNumber('workers', values.workers, run.leastWorkers) ?? run.workers,
+    kills: readWholeNumber('kills', values.kills, 1) ?? KILLS,
   };
-}
-
-function parse() {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { seed: text, backends: text, jobs: text, workers: text, kills: text },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function readBackends(list: string): StoreName[] {
-  const asked = [...new Set(list.split(',').map((name) => name.trim()))];
-  const known = asked.filter((name): name is StoreName => Object.hasOwn(STORES, name));
-  if (known.length === asked.length) return known;
-  throw new UsageError(`--backends takes some of ${Object.keys(STORES).join(', ')}, not "${list}".`);
-}
-
-function readNumber(option: string, text: string | undefined, least: number): number | undefined {
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= least && text.trim() !== '') return number;
-  throw new UsageError(`--${option} takes a whole number of at least ${least}, not "${text}".`);
 }
 
 async function main(): Promise<void> {
@@ -152,10 +123,4 @@ async function runOn(
 // Ended by a signal, a process runs no 'exit' listeners, and those end the workers and the stores.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(`${error.message}\n\n${USAGE}`);
-  process.exitCode = 2;
-}
+await runScript(USAGE, main);

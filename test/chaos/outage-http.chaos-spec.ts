@@ -1,10 +1,11 @@
 import { Controller, Get, Injectable, Post, UseFilters } from '@nestjs/common';
-import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
+import { TerminusModule } from '@nestjs/terminus';
 import { JobsService, Task, task } from 'nestjs-jobs';
-import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
+import { JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted, BackendUnavailableFilter, JobsHttpModule, type AcceptedJob } from 'nestjs-jobs/http';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
+import { HealthController } from '../support/health.controller.js';
 import { startJobsApp } from '../support/jobs-app.js';
 import { freePort } from '../support/services/free-port.mjs';
 import { startPostgres } from '../support/services/postgres.mjs';
@@ -36,20 +37,6 @@ class ReportsController {
   @Post()
   async make(): Promise<AcceptedJob> {
     return accepted(await this.jobs.enqueue(task(Reports, 'make')));
-  }
-}
-
-@Controller('health')
-class HealthController {
-  constructor(
-    private readonly health: HealthCheckService,
-    private readonly jobs: JobsHealthIndicator,
-  ) {}
-
-  @Get()
-  @HealthCheck()
-  check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.jobs.isHealthy('jobs')]);
   }
 }
 

@@ -1,21 +1,10 @@
-import { Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { BackgroundWorkRefusedError, JobContext, JobsService, Task, task, type JobStatus } from 'nestjs-jobs';
 import { backends } from '../support/backends.js';
+import { Database, DatabaseModule } from '../support/closing-database.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { signal, type Signal } from '../support/signals.js';
-
-@Injectable()
-class Database implements OnModuleDestroy {
-  static log: string[] = [];
-
-  onModuleDestroy(): void {
-    Database.log.push('database closed');
-  }
-}
-
-@Module({ providers: [Database], exports: [Database] })
-class DatabaseModule {}
 
 @Injectable()
 class Mails {

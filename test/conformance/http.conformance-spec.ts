@@ -1,7 +1,6 @@
 import {
   Body,
   Controller,
-  Get,
   Injectable,
   Post,
   RequestMethod,
@@ -9,14 +8,15 @@ import {
   type INestApplication,
 } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { JobsModule, JobsRunner, JobsService, Task, task, type JobStatus } from 'nestjs-jobs';
-import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
+import { JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted, JobsHttpModule, type AcceptedJob, type JobsHttpOptions } from 'nestjs-jobs/http';
 import request from 'supertest';
 import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
+import { HealthController } from '../support/health.controller.js';
 
 @Injectable()
 class Shouter {
@@ -35,20 +35,6 @@ class ShoutsController {
   async shout(@Body() body: { text: string; delay?: number }): Promise<AcceptedJob> {
     const options = body.delay === undefined ? {} : { delay: body.delay };
     return accepted(await this.jobs.enqueue(task(Shouter, 'shout'), body.text, options));
-  }
-}
-
-@Controller('health')
-class HealthController {
-  constructor(
-    private readonly health: HealthCheckService,
-    private readonly jobs: JobsHealthIndicator,
-  ) {}
-
-  @Get()
-  @HealthCheck()
-  check(): ReturnType<HealthCheckService['check']> {
-    return this.health.check([() => this.jobs.isHealthy()]);
   }
 }
 

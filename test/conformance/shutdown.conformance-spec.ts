@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Injectable, Module, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   JobsClosedError,
@@ -18,6 +18,7 @@ import {
 import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { backends, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
+import { Database, DatabaseModule } from '../support/closing-database.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { signal, type Signal } from '../support/signals.js';
@@ -61,18 +62,6 @@ class Long {
 }
 
 const long = task(Long, 'work');
-
-@Injectable()
-class Database implements OnModuleDestroy {
-  static log: string[] = [];
-
-  onModuleDestroy(): void {
-    Database.log.push('database closed');
-  }
-}
-
-@Module({ providers: [Database], exports: [Database] })
-class DatabaseModule {}
 
 @Injectable()
 class Chained {
