@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { newJobId } from '../../libs/jobs/src/client/job-id.js';
 import { JobsService } from '../../libs/jobs/src/index.js';
 import { mail, sendMail, startMailApp, type MailJob } from './mail-jobs.js';
 import { QUEUE } from './noop-jobs.js';
@@ -43,7 +43,7 @@ async function openRaw({ store, producer, like, jobs }: ProducerSettings): Promi
   const queue = engine.queue(QUEUE);
   const { name, opts } = like;
   // Made before any clock runs: BullMQ is given its ids.
-  const ids = Array.from({ length: jobs }, () => `${QUEUE}_${uuidv7()}`);
+  const ids = Array.from({ length: jobs }, () => newJobId(QUEUE));
   const optionsOf = producer === 'bare' ? () => undefined : (n: number) => ({ ...opts, jobId: ids[n]! });
   const jobOf = (n: number) => {
     const options = optionsOf(n);

@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import type { JobsOptions as EngineOptions } from 'bullmq';
-import { v4 as uuidv4 } from 'uuid';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
 import { checkPayload } from '../task/schema-check.js';
@@ -109,6 +109,6 @@ function envelopeOf(call: EnqueueCall, { expiresIn, keepResult }: ResolvedTaskOp
     ...(rootId !== undefined && { r: rootId }),
     ...(expiresIn !== undefined && { x: options.calledAt + options.delay + expiresIn }),
     ...(!keepResult && { k: 0 as const }),
-    ...(options.id !== undefined && { n: uuidv4() }),
+    ...(options.id !== undefined && { n: randomUUID() }),
   };
 }

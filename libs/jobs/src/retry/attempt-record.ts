@@ -55,14 +55,10 @@ export function describeError(error: unknown, causes = MAX_CAUSES): JobErrorInfo
   const hasCode = (typeof code === 'string' && code !== '') || typeof code === 'number';
   return {
     name: typeof name === 'string' && name !== '' ? text(name, MAX_NAME) : 'Error',
-    message: text(`${describeMessage(message)}${detailsOf(error)}`, MAX_MESSAGE),
+    message: text(`${text(message ?? '', MAX_MESSAGE)}${detailsOf(error)}`, MAX_MESSAGE),
     ...(hasCode && { code: text(code, MAX_NAME) }),
     ...(causes > 0 && isObject(cause) && { cause: describeError(cause, causes - 1) }),
   };
-}
-
-function describeMessage(message: unknown): string {
-  return text(message ?? '', MAX_MESSAGE);
 }
 
 /** What Nest's ValidationPipe finds wrong stands in the response of its exception, and nowhere else. */

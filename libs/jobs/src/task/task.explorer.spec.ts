@@ -1,14 +1,4 @@
-import {
-  Body,
-  Controller,
-  createParamDecorator,
-  Headers,
-  Injectable,
-  Module,
-  Query,
-  type Provider,
-  type Type,
-} from '@nestjs/common';
+import { Body, Controller, createParamDecorator, Injectable, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -99,41 +89,6 @@ const Anything = createParamDecorator(() => 'anything');
 class WithBody {
   @Task()
   run(@Body() _body: string): void {}
-}
-
-class WithHeaders {
-  @Task()
-  run(_payload: string, @Headers() _headers: object): void {}
-}
-
-class WithQuery {
-  @Task()
-  run(_payload: string, _job: object, @Query() _query: object): void {}
-}
-
-class SecondPayload {
-  @Task()
-  run(_payload: string, @Payload() _second: string): void {}
-}
-
-class DecoratedPayload {
-  @Task()
-  run(@Anything() _payload: string): void {}
-}
-
-class DecoratedContext {
-  @Task()
-  run(_payload: string, @Anything() _job: string): void {}
-}
-
-class ThirdParameter {
-  @Task()
-  run(_payload: string, _job: object, _third: string): void {}
-}
-
-class ThirdOfThree {
-  @Task()
-  run(_payload: string, _job: object, _third: string, @Anything() _fourth: string): void {}
 }
 
 class Filled {
@@ -272,21 +227,6 @@ describe('the tasks of an app', () => {
     ],
     ['inherited by a controller', { controllers: [InheritsTask] }, /InheritsTask\.run is a task on a controller/],
     ['with @Body()', { providers: [WithBody] }, /WithBody\.run in .* like @Body\(\) or @Headers\(\), on parameter 1/],
-    ['with @Headers()', { providers: [WithHeaders] }, /like @Body\(\) or @Headers\(\), on parameter 2/],
-    ['with @Query()', { providers: [WithQuery] }, /like @Body\(\) or @Headers\(\), on parameter 3/],
-    [
-      'with @Payload() on the second',
-      { providers: [SecondPayload] },
-      /has @Payload\(\) on parameter 2\. .*move @Payload/,
-    ],
-    [
-      'with a decorated payload',
-      { providers: [DecoratedPayload] },
-      /decorator on parameter 1, which is always the payload/,
-    ],
-    ['with a decorated context', { providers: [DecoratedContext] }, /on parameter 2, which is always the JobContext/],
-    ['with a third parameter', { providers: [ThirdParameter] }, /takes parameter 3 that nothing fills/],
-    ['with a third of four', { providers: [ThirdOfThree] }, /takes parameter 3 that nothing fills/],
     ['of a class without a name', { providers: [Nameless] }, /is a task without a name on a class without one/],
   ];
 

@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
@@ -21,7 +21,7 @@ const FORGOTTEN_AFTER = 3 * HEARTBEAT;
 @Injectable()
 export class WorkerPresence {
   private readonly logger = new Logger('Jobs');
-  private readonly processId = uuidv7();
+  private readonly processId = randomUUID();
   private readonly warned = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> = Promise.resolve();
