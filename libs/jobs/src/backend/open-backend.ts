@@ -2,11 +2,7 @@ import type { Pool } from 'pg';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import type { BackendLogger } from './backend-logger.js';
 import { importPeer } from './import-peer.js';
-import { HEARTBEAT_LIMIT } from './embedded/lock-holder.js';
 import type { QueueBackend } from './queue-backend.js';
-
-/** A container that starts again after a kill must outwait the lock of its predecessor, whose death nobody sees. */
-const TO_BE_SURE = 5_000;
 
 /**
  * Opens the chosen store. The backends are imported only when chosen, so that their packages stay optional.
@@ -20,7 +16,7 @@ export async function openBackend(options: ResolvedJobsOptions, logger: BackendL
     return EmbeddedBackend.open({
       dataDir: connection.dataDir,
       namespace,
-      lockGrace: Math.max(shutdownGrace, HEARTBEAT_LIMIT + TO_BE_SURE),
+      lockGrace: shutdownGrace,
       logger,
       onWait: (pid) => logger.log(`Waiting for the process with pid ${pid} to leave ${connection.dataDir}.`),
     });

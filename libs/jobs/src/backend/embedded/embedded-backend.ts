@@ -5,6 +5,7 @@ import { BackendUnavailableError, TransactionNotSupportedError } from '../backen
 import { migrate } from '../sql/migrations.js';
 import { SqlBackend } from '../sql/sql-backend.js';
 import { settlesWithin } from '../with-timeout.js';
+import { HEARTBEAT_LIMIT } from './lock-holder.js';
 import { openPglitePool, type PglitePool, type PglitePoolOptions } from './pglite-pool.js';
 
 /**
@@ -14,6 +15,9 @@ import { openPglitePool, type PglitePool, type PglitePoolOptions } from './pglit
 const EXPIRE_ALL_CLAIMS = `
 UPDATE job SET locked_until_ms = 0, stalled_marked = true WHERE state = 'active';
 DELETE FROM meta WHERE field = 'stalled-check';`;
+
+/** A container that starts again after a kill must outwait the lock of its predecessor, whose death nobody sees (ms). */
+const LEAST_LOCK_GRACE = HEARTBEAT_LIMIT + 5_000;
 
 type EmbeddedBackendOptions = Pick<PglitePoolOptions, 'dataDir' | 'lockGrace' | 'onWait'> & {
   namespace: string;
@@ -35,10 +39,11 @@ export class EmbeddedBackend extends SqlBackend {
     });
   }
 
-  /** Waits up to `lockGrace` ms for another process to leave the directory. */
+  /** Waits up to `lockGrace` ms, and at least 35 s, for another process to leave the directory. */
   static async open(options: EmbeddedBackendOptions): Promise<EmbeddedBackend> {
     const { namespace: schema, logger, ...directory } = options;
-    const pool = await openPglitePool({ ...directory, searchPath: schema });
+    const lockGrace = Math.max(options.lockGrace, LEAST_LOCK_GRACE);
+    const pool = await openPglitePool({ ...directory, lockGrace, searchPath: schema });
     try {
       const client = await pool.connect();
       await migrate(client, schema);
