@@ -71,6 +71,15 @@ export {
   UnknownTaskError,
 } from './execution/execution.errors.js';
 
+export {
+  OnFailure,
+  type FailingTask,
+  type HandledError,
+  type OnFailureFilter,
+  type OnFailureOptions,
+  type PayloadOfTasks,
+} from './failure/on-failure.decorator.js';
+export type { JobFailure } from './failure/job-failure.js';
 export { DeadLetters, type DeadLetterPage } from './dead-letters/dead-letters.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export type { DeadLetterFilter, DeadLetterListOptions } from './dead-letters/dead-letter-filter.js';

@@ -61,6 +61,7 @@ import { TaskSettings } from './task/task.settings.js';
     QUEUE_BACKEND,
     TaskRegistry,
     Queues,
+    JobReader,
     BackgroundWork,
     JobsClient,
     DeadLetters,

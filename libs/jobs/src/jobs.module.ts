@@ -3,6 +3,9 @@ import { DeadLetterSweeper } from './dead-letters/dead-letter-sweeper.js';
 import { RunningJobs } from './execution/running-jobs.js';
 import { TaskContextCreator } from './execution/task-context.creator.js';
 import { TaskExecutor } from './execution/task.executor.js';
+import { FailureHandlers } from './failure/failure-handlers.js';
+import { FailureIntents } from './failure/failure-intents.js';
+import { FailureOrigins } from './failure/failure-origins.js';
 import { InvalidJobsOptionsError, isPlainObject } from './options/jobs-options.error.js';
 import { JobsCoreModule } from './jobs-core.module.js';
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
@@ -37,7 +40,18 @@ import { WorkerPresence } from './worker/worker-presence.js';
  */
 @SetMetadata(HOLDS_WORKERS, true)
 @Module({
-  providers: [RunningJobs, TaskContextCreator, TaskExecutor, BootReport, WorkerPresence, DeadLetterSweeper, JobsRunner],
+  providers: [
+    RunningJobs,
+    TaskContextCreator,
+    FailureOrigins,
+    TaskExecutor,
+    FailureHandlers,
+    FailureIntents,
+    BootReport,
+    WorkerPresence,
+    DeadLetterSweeper,
+    JobsRunner,
+  ],
   exports: [JobsRunner],
 })
 export class JobsModule {

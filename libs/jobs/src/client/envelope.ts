@@ -20,6 +20,8 @@ export interface JobEnvelope {
   k?: 0;
   /** Which call created it; only with an id of the caller's. */
   n?: string;
+  /** Of a job of a handler of failures: the id of the job that failed. */
+  f?: string;
   /** The id of the job that it does again. */
   o?: string;
   /** The id of the job that does it again; written when it has failed. Nothing else may come first in the stored text. */

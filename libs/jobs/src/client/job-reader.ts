@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { BackendUnavailableError } from '../backend/backend.errors.js';
+import type { JobState as EngineState } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { withTimeout } from '../backend/with-timeout.js';
@@ -23,6 +24,12 @@ interface EndedEvent {
   stop(): void;
 }
 
+/** @internal */
+export interface FoundJob {
+  readonly job: StoredJob;
+  readonly state: EngineState;
+}
+
 /** Reads what became of jobs. @internal */
 @Injectable()
 export class JobReader {
@@ -36,6 +43,12 @@ export class JobReader {
   async status(id: string): Promise<JobStatus | undefined> {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) return undefined;
+    const found = await this.find(queueName, id);
+    return found && (isExpired(found) ? undefined : readStatus(found.job, found.state));
+  }
+
+  /** What the store has under an id, in a queue that need not be a declared one of this process. */
+  async find(queueName: string, id: string): Promise<FoundJob | undefined> {
     const queue = this.queues.get(queueName);
     for (;;) {
       const [job, state] = await Promise.all([
@@ -43,10 +56,8 @@ export class JobReader {
         queue.getJobState(id),
       ]);
       if (!job || state === 'unknown') return undefined;
-      const ended = state === 'completed' || state === 'failed';
       // The state is read a moment after the job; one that ended in between is read again, whole.
-      if (ended && job.finishedOn === undefined) continue;
-      return ended && isExpired(job, state === 'completed') ? undefined : readStatus(job, state);
+      if (job.finishedOn !== undefined || (state !== 'completed' && state !== 'failed')) return { job, state };
     }
   }
 
@@ -122,8 +133,9 @@ export class JobReader {
 }
 
 /** BullMQ removes old jobs when the next one ends; that must not make an old one readable for longer. */
-function isExpired(job: StoredJob, succeeded: boolean): boolean {
-  const keep = succeeded ? job.opts.removeOnComplete : job.opts.removeOnFail;
+function isExpired({ job, state }: FoundJob): boolean {
+  if (state !== 'completed' && state !== 'failed') return false;
+  const keep = state === 'completed' ? job.opts.removeOnComplete : job.opts.removeOnFail;
   const age = typeof keep === 'object' && 'age' in keep ? keep.age : undefined;
   return age !== undefined && job.finishedOn! + age * 1_000 < Date.now();
 }

@@ -70,6 +70,8 @@ export interface JobStatus {
   waitingFor?: { kind: 'unknown-task' };
   /** The job that it was enqueued from, directly or over others; absent when there is none. */
   rootId?: string;
+  /** Of a job of an {@link OnFailure} handler: the job that failed. */
+  failureOf?: string;
   /** The failed job that it does again, see {@link DeadLetters.redrive}. */
   redriveOf?: string;
   /** The job that does this failed one again. */

@@ -94,10 +94,17 @@ export class JobPreparer {
       priority: toEnginePriority(priority),
       // Of the time of the call, or whatever it waited for (a schema, a router, a tag) would be added to the delay.
       ...(delay > 0 && { delay, timestamp: calledAt }),
-      removeOnComplete: { age: Math.ceil(this.options.keepFor / 1_000) },
-      removeOnFail: { age: Math.ceil(this.options.keepFailedFor / 1_000) },
+      ...retention(this.options),
     };
   }
+}
+
+/** How long the engine keeps a job that has ended. @internal */
+export function retention({ keepFor, keepFailedFor }: ResolvedJobsOptions): EngineOptions {
+  return {
+    removeOnComplete: { age: Math.ceil(keepFor / 1_000) },
+    removeOnFail: { age: Math.ceil(keepFailedFor / 1_000) },
+  };
 }
 
 function envelopeOf(call: EnqueueCall, { expiresIn, keepResult }: ResolvedTaskOptions): JobEnvelope {

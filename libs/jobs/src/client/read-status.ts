@@ -36,6 +36,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     ...(state === 'failed' && { error: failureOf(job, records) }),
     ...(state === 'pending' && ahead?.unknownSince !== undefined && { waitingFor: { kind: 'unknown-task' as const } }),
     ...(job.data.r !== undefined && { rootId: job.data.r }),
+    ...(job.data.f !== undefined && { failureOf: job.data.f }),
     ...(job.data.o !== undefined && { redriveOf: job.data.o }),
     ...(job.data.w !== undefined && { redrivenAs: job.data.w }),
     tags: [...(job.data.t ?? [])],

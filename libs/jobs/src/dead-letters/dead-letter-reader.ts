@@ -5,6 +5,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { CANCEL_MARK } from '../client/cancel-mark.js';
 import type { StoredJob } from '../client/envelope.js';
 import { queueOfJobId } from '../client/job-id.js';
+import { JobReader } from '../client/job-reader.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
@@ -22,6 +23,7 @@ export const BATCH = 250;
 export class DeadLetterReader {
   constructor(
     private readonly queues: Queues,
+    private readonly jobs: JobReader,
     private readonly client: JobsClient,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
@@ -72,19 +74,13 @@ export class DeadLetterReader {
   async find(id: string): Promise<StoredJob> {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) throw new DeadLetterNotFoundError(id);
-    const queue = this.queues.get(queueName);
-    for (;;) {
-      const [job, state] = await this.client.reach(() =>
-        Promise.all([queue.getJob(id) as Promise<StoredJob | undefined>, queue.getJobState(id)]),
-      );
-      if (!job || state === 'unknown') throw new DeadLetterNotFoundError(id);
-      // The state is read a moment after the job; one that ended in between is read again, whole.
-      if (state === 'failed' && job.finishedOn === undefined) continue;
-      if (state === 'failed' && job.finishedOn! < this.keptSince()) throw new DeadLetterNotFoundError(id);
-      const status = readStatus(job, state);
-      if (status.state !== 'failed') throw new DeadLetterNotFoundError(id, status.state);
-      return job;
-    }
+    const found = await this.client.reach(() => this.jobs.find(queueName, id));
+    if (!found) throw new DeadLetterNotFoundError(id);
+    const { job, state } = found;
+    if (state === 'failed' && job.finishedOn! < this.keptSince()) throw new DeadLetterNotFoundError(id);
+    const status = readStatus(job, state);
+    if (status.state !== 'failed') throw new DeadLetterNotFoundError(id, status.state);
+    return job;
   }
 
   private keptSince(): number {

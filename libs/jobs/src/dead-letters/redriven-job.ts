@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StoredJob } from '../client/envelope.js';
 import { callersJobId } from '../client/job-id.js';
-import type { PreparedJob } from '../client/prepared-job.js';
+import { retention, type PreparedJob } from '../client/prepared-job.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 
 /**
@@ -11,7 +11,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
  * @internal
  */
 export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): PreparedJob {
-  const { p, h, t, r, x, k } = job.data;
+  const { p, h, t, r, x, k, f } = job.data;
   const id = redriveId(job);
   const due = job.timestamp + (job.opts.delay ?? 0);
   return {
@@ -25,6 +25,7 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
       ...(r !== undefined && { r }),
       ...(x !== undefined && { x: Date.now() + Math.max(0, x - due) }),
       ...(k !== undefined && { k }),
+      ...(f !== undefined && { f }),
       o: job.id!,
     },
     opts: {
@@ -32,8 +33,7 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
       ...(job.opts.attempts !== undefined && { attempts: job.opts.attempts }),
       ...(job.opts.backoff !== undefined && { backoff: job.opts.backoff }),
       ...(job.opts.priority !== undefined && { priority: job.opts.priority }),
-      removeOnComplete: { age: Math.ceil(options.keepFor / 1_000) },
-      removeOnFail: { age: Math.ceil(options.keepFailedFor / 1_000) },
+      ...retention(options),
     },
     start: { state: 'pending', delay: 0 },
   };

@@ -11,6 +11,8 @@ import { JobsClient } from '../client/jobs-client.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
 import { Queues } from '../client/queues.js';
+import type { Tell } from '../client/tell.js';
+import { FailureOrigins } from '../failure/failure-origins.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { firstStart } from '../retry/attempt-record.js';
@@ -38,9 +40,6 @@ import { TaskContextCreator, type TaskHandler } from './task-context.creator.js'
 /** How often a job of an unknown task is looked at again. */
 const UNKNOWN_TASK_RECHECK = 5_000;
 
-/** Tells the store something of a job, and waits for it while it is away. @internal */
-export type Tell = (work: () => Promise<void>) => Promise<void>;
-
 /** Runs one attempt of a job, and is the only place that decides how the attempt ended. @internal */
 @Injectable()
 export class TaskExecutor {
@@ -53,6 +52,7 @@ export class TaskExecutor {
     private readonly contexts: TaskContextCreator,
     private readonly running: RunningJobs,
     private readonly client: JobsClient,
+    private readonly origins: FailureOrigins,
     queues: Queues,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -69,12 +69,20 @@ export class TaskExecutor {
     if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
+    if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
     if (saidOfAttempt(job)?.unknownSince === undefined) return this.run(task, job);
     return tell(() => this.rememberBegin(job)).then(() => this.run(task, job));
   }
 
+  private async handleFailure(task: TaskDefinition, job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
+    const origin = await this.origins.look(job, tell);
+    if (origin.kind !== 'final') return origin;
+    if (saidOfAttempt(job)?.unknownSince !== undefined) await tell(() => this.rememberBegin(job));
+    return this.run(task, job, origin.failure);
+  }
+
   /** No async method, and one promise that the hard limit can settle too: each further one is paid for by every job. */
-  private run(task: TaskDefinition, job: StoredJob): Promise<AttemptOutcome> {
+  private run(task: TaskDefinition, job: StoredJob, payload = job.data.p): Promise<AttemptOutcome> {
     const context = new JobContext(job, this.client, this.claims);
     this.running.add(context);
     return new Promise((resolve, reject) => {
@@ -111,7 +119,7 @@ export class TaskExecutor {
       );
       const onThrow = (error: unknown): void => end(() => this.afterThrow(task, job, context, error));
       try {
-        JobContext.run(context, () => this.handlerOf(task)(job.data.p, context)).then(
+        JobContext.run(context, () => this.handlerOf(task)(payload, context)).then(
           (result) => end(() => this.afterReturn(task, job, context, result)),
           onThrow,
         );

@@ -97,6 +97,7 @@ export const jobStatusSchema: Schema = {
     result: anything,
     error,
     rootId: { ...id, description: 'The job that it was enqueued from; absent when there is none' },
+    failureOf: { ...id, description: 'Of the job of a failure handler: the job that failed' },
     redriveOf: { ...id, description: 'The failed job that it does again' },
     redrivenAs: { ...id, description: 'The job that does this failed one again' },
     tags: { type: 'array', items: { type: 'string' } },

@@ -61,7 +61,8 @@ function isClass(match: Class | ((error: unknown) => boolean)): match is Class {
   return prototype === Error.prototype || prototype instanceof Error || /^class\b/.test(String(match));
 }
 
-function namesOf(error: unknown): unknown[] {
+/** The name of an error, and those of its class and of the ones which that extends. @internal */
+export function namesOf(error: unknown): unknown[] {
   if ((typeof error !== 'object' && typeof error !== 'function') || error === null) return [];
   try {
     const names: unknown[] = [(error as { name?: unknown }).name];

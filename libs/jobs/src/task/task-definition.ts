@@ -1,5 +1,6 @@
 import type { DiscoveryService } from '@nestjs/core';
 import type { ResolvedTimeLimit } from '../execution/time-limit.js';
+import type { FailureRule } from '../failure/failure-rule.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
 
@@ -35,4 +36,6 @@ export interface TaskDefinition extends ResolvedTaskOptions {
   /** `ClassName.method in ModuleName`, for messages. */
   readonly place: string;
   readonly hasContract: boolean;
+  /** Of a handler of failures: which. */
+  readonly failures: FailureRule | undefined;
 }

@@ -81,6 +81,7 @@ export function task<T extends object, M extends MethodNames<T>>(
 function refTo(host: TaskHost, method: string): TaskRef {
   const declared = readTask(host.prototype as object, method);
   if (!declared) throw new NotATaskError(host.name, method);
+  if (declared.failures) throw new NotATaskError(host.name, method, 'It has @OnFailure: only failures give it jobs');
   const options = declared.enqueued;
   return Object.freeze({ name: options.name ?? defaultTaskName(host.name, method), options });
 }

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import { describeParameters } from './payload.decorator.js';
 import { assertSchema, type OutputOf, type StandardSchemaV1 } from './standard-schema.js';
 import type { TaskContract } from './task-contract.js';
-import { writeTask } from './task-metadata.js';
+import { writeTask, type TaskMetadata } from './task-metadata.js';
 import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 import { InvalidTaskError } from './task.errors.js';
 
@@ -68,23 +68,36 @@ export function Task<Schema extends StandardSchemaV1>(
 export function Task(options?: TaskOptions): MethodDecorator;
 export function Task(first: TaskOptions | TaskContract = {}, options: ContractTaskOptions = {}): MethodDecorator {
   return (target, method, descriptor) => {
-    assertInstanceMethod(target, method, descriptor);
-    if (isContract(first)) {
-      writeTask(descriptor.value as object, { options, contract: first });
-    } else {
-      if (first.schema !== undefined) assertSchema(first.schema, `${placeOf(target, method)} has a schema`);
-      writeTask(descriptor.value as object, { options: first });
-    }
-    describeParameters(target, method);
-    Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
+    if (isContract(first)) return declareTask(target, method, descriptor, { options, contract: first });
+    if (first.schema !== undefined) assertSchema(first.schema, `${nameOfPlace(target, method)} has a schema`);
+    declareTask(target, method, descriptor, { options: first });
   };
+}
+
+/**
+ * What every decorator does that makes a method run as a job.
+ *
+ * @throws {@link InvalidTaskError} on what is no instance method with a name.
+ * @internal
+ */
+export function declareTask(
+  target: object,
+  method: string | symbol,
+  descriptor: { readonly value?: unknown } | undefined,
+  metadata: TaskMetadata,
+): void {
+  assertInstanceMethod(target, method, descriptor);
+  writeTask(descriptor.value, metadata, nameOfPlace(target, method));
+  describeParameters(target, method);
+  Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
 }
 
 function isContract(value: TaskOptions | TaskContract): value is TaskContract {
   return 'isContract' in value;
 }
 
-function placeOf(target: object, method: string | symbol): string {
+/** For messages. @internal */
+export function nameOfPlace(target: object, method: string | symbol): string {
   if (typeof target === 'function') return `${target.name}.${String(method)}`;
   const { name } = target.constructor;
   return typeof method === 'symbol' ? `${name}[${String(method)}]` : `${name}.${method}`;
@@ -94,8 +107,8 @@ function assertInstanceMethod(
   target: object,
   method: string | symbol,
   descriptor: { readonly value?: unknown } | undefined,
-): void {
-  const place = placeOf(target, method);
+): asserts descriptor is { readonly value: object } {
+  const place = nameOfPlace(target, method);
   if (typeof target === 'function') {
     throw new InvalidTaskError(place, 'is static', 'Make it a method of the instances');
   }

@@ -2,8 +2,8 @@
 export class NotATaskError extends Error {
   override readonly name = 'NotATaskError';
 
-  constructor(className: string, method: string) {
-    super(`nestjs-jobs: ${className}.${method} is no task. Put @Task() on the method.`);
+  constructor(className: string, method: string, fix = 'Put @Task() on the method') {
+    super(`nestjs-jobs: ${className}.${method} is no task. ${fix}.`);
   }
 }
 

@@ -25,7 +25,7 @@ export class TaskExplorer {
   private tasksOf(provider: ProviderWrapper): TaskDefinition[] {
     const prototype = prototypeOf(provider);
     if (!prototype || provider.isAlias) return [];
-    return this.taskMethods(prototype).map(([method, { run: options, output, hasContract }]) => {
+    return this.taskMethods(prototype).map(([method, { run: options, output, hasContract, failures }]) => {
       const className = prototype.constructor.name;
       const place = `${className}.${method} in ${provider.host?.name ?? 'an unknown module'}`;
       if (className === '' && !options.name) {
@@ -42,8 +42,8 @@ export class TaskExplorer {
         const fix = `Name it, @Task({ name: '...' }), with ${TASK_NAME_RULE}`;
         throw new InvalidTaskError(place, 'has by its class and method no name that a task can have', fix);
       }
-      const resolved = this.settings.resolve(options, place, name);
-      const source = { provider, prototype, method, place, hasContract };
+      const resolved = this.settings.resolve(options, place, name, failures ? '@OnFailure' : '@Task');
+      const source = { provider, prototype, method, place, hasContract, failures };
       return Object.freeze({ name, ...resolved, input: options.schema, output, ...source });
     });
   }

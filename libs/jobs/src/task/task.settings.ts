@@ -42,10 +42,17 @@ export class TaskSettings {
    *
    * @throws {@link InvalidJobsOptionsError} that names `place`.
    */
-  resolve(task: TaskOptions, place: string, name: string): ResolvedTaskOptions {
+  resolve(
+    task: TaskOptions,
+    place: string,
+    name: string,
+    decorator: '@Task' | '@OnFailure' = '@Task',
+  ): ResolvedTaskOptions {
+    // Read here, where the decorator is known.
+    this.layerOf(task, place, decorator);
     const resolved = this.resolveCall(task, place, NOTHING, this.routeOf(name));
-    assertRetryWaits(resolved.retry, `@Task of ${place}.retry`);
-    assertTimeLimit(resolved.timeLimit, `@Task of ${place}.timeLimit`);
+    assertRetryWaits(resolved.retry, `${decorator} of ${place}.retry`);
+    assertTimeLimit(resolved.timeLimit, `${decorator} of ${place}.timeLimit`);
     return resolved;
   }
 
@@ -83,19 +90,19 @@ export class TaskSettings {
     assertDeclaredQueue(queue, path, this.options.queues);
   }
 
-  private layerOf(task: TaskOptions, place: string): TaskLayer {
+  private layerOf(task: TaskOptions, place: string, decorator = '@Task'): TaskLayer {
     let layer = this.layers.get(task);
     if (!layer) {
-      layer = this.readLayer(task, place);
+      layer = this.readLayer(task, `${decorator} of ${place}`);
       this.layers.set(task, layer);
     }
     return layer;
   }
 
-  private readLayer(task: TaskOptions, place: string): TaskLayer {
+  private readLayer(task: TaskOptions, path: string): TaskLayer {
     const { queues } = this.options;
     const keys = ['name', 'queue', 'retry', 'timeLimit', 'priority', 'expiresIn', 'keepResult', 'schema'];
-    const reader = new OptionReader(task, `@Task of ${place}`, keys);
+    const reader = new OptionReader(task, path, keys);
     reader.text('name', '-', TASK_NAME, TASK_NAME_RULE);
     const policies = [...queues].map(
       ([name, { defaults }]) => [name, resolveRetry(task.retry, reader.at('retry'), defaults.retry)] as const,

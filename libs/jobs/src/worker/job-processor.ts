@@ -2,10 +2,12 @@ import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import { cancelMark } from '../client/cancel-mark.js';
 import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { packResult, packSkip } from '../client/stored-result.js';
+import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
-import type { Tell } from '../execution/task.executor.js';
+import type { FailureIntents } from '../failure/failure-intents.js';
 import { describeError, NEVER_RAN, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
+import type { HeldJob } from './held-jobs.js';
 
 /** Ends the job as failed: BullMQ does not try it again. */
 class AttemptFailed extends UnrecoverableError {}
@@ -21,7 +23,12 @@ class AttemptRetrying extends Error implements WithRetryDelay {
 }
 
 /** Hands an attempt's outcome to BullMQ in the ways it understands: a return value, or what is thrown. @internal */
-export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOutcome, tell: Tell): unknown {
+export function reportOutcome(
+  { job, token }: HeldJob,
+  outcome: AttemptOutcome,
+  tell: Tell,
+  intents: FailureIntents,
+): unknown {
   switch (outcome.kind) {
     case 'succeeded':
       return packResult(outcome.result);
@@ -37,10 +44,21 @@ export function reportOutcome(job: StoredJob, token: string, outcome: AttemptOut
       // So BullMQ says nothing of the job either.
       throw new WaitingError();
     case 'failed':
-      throw recorded(job, outcome, (message) => new AttemptFailed(message));
+      return fail(job, outcome, tell, intents);
     case 'retrying':
       throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
+}
+
+async function fail(
+  job: StoredJob,
+  outcome: AttemptOutcome & { readonly kind: 'failed' },
+  tell: Tell,
+  intents: FailureIntents,
+): Promise<never> {
+  const report = recorded(job, outcome, (message) => new AttemptFailed(message));
+  await intents.write(job, outcome.error, report, tell);
+  throw report;
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {

@@ -9,12 +9,14 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import { BackgroundWork } from '../client/background-work.js';
 import type { StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
+import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
 import { RetryLater } from '../execution/control-exceptions.js';
 import { JobsShutdownError } from '../execution/execution.errors.js';
 import { isFinal } from '../execution/final-errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
-import { TaskExecutor, type Tell } from '../execution/task.executor.js';
+import { TaskExecutor } from '../execution/task.executor.js';
+import { FailureIntents } from '../failure/failure-intents.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { describeError } from '../retry/attempt-record.js';
@@ -72,6 +74,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly executor: TaskExecutor,
     private readonly running: RunningJobs,
+    private readonly intents: FailureIntents,
     private readonly background: BackgroundWork,
     private readonly queues: Queues,
     private readonly presence: WorkerPresence,
@@ -160,7 +163,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
         if (await this.held.wasGivenBack(held)) throw new WaitingError();
       }
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
-      const reported = reportOutcome(held.job, held.token, outcome, tell);
+      const reported = reportOutcome(held, outcome, tell, this.intents);
       return reported instanceof Promise ? await reported : reported;
     } finally {
       this.held.delete(held);
