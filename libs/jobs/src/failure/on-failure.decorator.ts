@@ -1,6 +1,6 @@
+import { isClass } from '../retry/error-match.js';
 import { declareTask, nameOfPlace, type TaskMethodDecorator } from '../task/task.decorator.js';
-import { TASK_NAME } from '../task/task-options.js';
-import type { TaskOptions } from '../task/task-options.js';
+import { TASK_NAME, type TaskOptions } from '../task/task-options.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { InvalidTaskError } from '../task/task.errors.js';
 import type { FailureRule } from './failure-rule.js';
@@ -142,8 +142,9 @@ function patternOf(task: FailingTask): string | undefined {
 }
 
 function nameOf(error: HandledError): string | undefined {
-  const name = typeof error === 'function' ? error.name : error;
-  return typeof name === 'string' && name !== '' ? name : undefined;
+  if (typeof error !== 'function') return typeof error === 'string' && error !== '' ? error : undefined;
+  // A predicate has a name as well, and it would fit no error.
+  return isClass(error) && error.name !== '' ? error.name : undefined;
 }
 
 function invalid(place: string, problem: string, fix: string): InvalidTaskError {

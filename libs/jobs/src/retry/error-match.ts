@@ -54,8 +54,8 @@ function ruleOf(match: ErrorMatch, path: string, whenUnclear: boolean): ErrorRul
 
 type Class = abstract new (...args: never[]) => unknown;
 
-/** Classes that were compiled to functions are known by what they extend. */
-function isClass(match: Class | ((error: unknown) => boolean)): match is Class {
+/** Classes that were compiled to functions are known by what they extend. @internal */
+export function isClass(match: Class | ((error: unknown) => boolean)): match is Class {
   const prototype: unknown = match.prototype;
   if (typeof prototype !== 'object' || prototype === null) return false;
   return prototype === Error.prototype || prototype instanceof Error || /^class\b/.test(String(match));
