@@ -99,8 +99,8 @@ export class ChaosScene {
   }
 
   /** All that the store has of jobs, in whatever state. */
-  async storedJobs(): Promise<number> {
-    const counts = await this.jobs.queue('default').getJobCounts();
+  async storedJobs(queue = 'default'): Promise<number> {
+    const counts = await this.jobs.queue(queue).getJobCounts();
     return Object.values(counts).reduce((sum, count) => sum + count, 0);
   }
 

@@ -2,9 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Injectable, Module, type DynamicModule } from '@nestjs/common';
 import {
   JobsModule,
+  OnFailure,
   Task,
   task,
   type JobContext,
+  type JobFailure,
   type JobsModuleOptions,
   type JobStatus,
 } from '../../libs/jobs/src/index.js';
@@ -13,6 +15,13 @@ import { LedgerFile, type LateCall } from './ledger.js';
 /** More than any run kills processes: only poison may use up its attempts. */
 const PLENTY_OF_ATTEMPTS = 100;
 export const POISON_ATTEMPTS = 3;
+
+export const FAILURES = 'failures';
+const POISON_HANDLER = 'chaos.on-poison';
+
+export function poisonHandlerJobId(poisonedId: string): string {
+  return `${FAILURES}_failure-${poisonedId}-${POISON_HANDLER}`;
+}
 
 /** Drawn by the runner, so that workers choose nothing. */
 export interface WorkOrder {
@@ -103,6 +112,14 @@ export class ChaosTasks {
     await new Promise(() => {});
   }
 
+  @OnFailure(
+    { tasks: ['chaos.poison'] },
+    { name: POISON_HANDLER, queue: FAILURES, retry: { attempts: PLENTY_OF_ATTEMPTS } },
+  )
+  onPoison({ id, error }: JobFailure, { attempt }: JobContext): void {
+    this.ledger.append({ what: 'handled', id, attempt, error: error.name });
+  }
+
   private async enqueueFollowUp(n: number, job: JobContext): Promise<void> {
     const order: WorkOrder = { n: n + 1, takes: 0 };
     const { id } = await job.enqueue(task(ChaosTasks, 'work'), order, { id: `follow-up-${n}` });
@@ -138,7 +155,13 @@ export class ChaosModule {
     return {
       module: ChaosModule,
       imports: [
-        JobsModule.forRoot({ connection, namespace, workers, lease: LEASE, queues: { default: { concurrency } } }),
+        JobsModule.forRoot({
+          connection,
+          namespace,
+          workers,
+          lease: LEASE,
+          queues: { default: { concurrency }, [FAILURES]: {} },
+        }),
       ],
       providers: [{ provide: LedgerFile, useFactory: () => new LedgerFile(ledger) }, ChaosTasks],
     };

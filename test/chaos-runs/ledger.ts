@@ -13,6 +13,8 @@ export type LedgerEvent =
   | { readonly what: 'run'; readonly id: string; readonly attempt: number }
   /** The task's method is about to return. */
   | { readonly what: 'finished'; readonly id: string; readonly attempt: number }
+  /** A handler was told that the job failed. `attempt`: the handler's own. */
+  | { readonly what: 'handled'; readonly id: string; readonly attempt: number; readonly error: string }
   /** A call that came after another process had taken the job over. `error`: what it was refused with. */
   | {
       readonly what: 'late';

@@ -1,6 +1,6 @@
 import { task, type JobStatus } from '../../libs/jobs/src/index.js';
 import { brokenOnly, ChaosScene, type ChaosReport, type ChaosRequest } from './chaos-run.js';
-import { ChaosTasks, expectedValue, POISON_ATTEMPTS } from './chaos-tasks.js';
+import { ChaosTasks, expectedValue, FAILURES, POISON_ATTEMPTS, poisonHandlerJobId } from './chaos-tasks.js';
 import { auditDelivery, ofKind } from './delivery-audit.js';
 import { seededRandom } from './seeded-random.js';
 
@@ -44,6 +44,16 @@ async function verdict(scene: ChaosScene, poisoned: readonly string[]): Promise<
     ofKind(entries, 'run').flatMap((entry) => (entry.id === id ? [entry.attempt] : []));
   const isInOrder = (attempts: readonly number[]): boolean =>
     attempts.every((attempt, n) => attempt > (attempts[n - 1] ?? 0) && attempt <= POISON_ATTEMPTS);
+  const handlers = await scene.finalStatuses(poisoned.map(poisonHandlerJobId), TIME_TO_END);
+  const isHandled = (id: string): boolean => handlers.get(poisonHandlerJobId(id))?.state === 'succeeded';
+  const handled = ofKind(scene.entries(), 'handled').filter(({ error }) => error === 'JobStalledError');
+  // Killed by other poison, a handler runs again, and that is another attempt of it.
+  const isToldOnce = (id: string): boolean => {
+    const attempts = handled.flatMap((entry) => (entry.id === id ? [entry.attempt] : []));
+    return attempts.length > 0 && attempts.every((attempt, n) => attempt > (attempts[n - 1] ?? 0));
+  };
+  const letters = await scene.jobs.deadLetters.list({ task: 'chaos.poison', error: 'JobStalledError', limit: 100 });
+  const inLetters = new Set(letters.letters.map(({ id }) => id));
   const { deaths, endedByThemselves } = scene.fleet;
   const runs = poisoned.map((id) => attemptsOf(id).length).reduce((sum, count) => sum + count, 0);
   return {
@@ -52,6 +62,7 @@ async function verdict(scene: ChaosScene, poisoned: readonly string[]): Promise<
       poisoned: poisoned.length,
       poisoned_failed: poisoned.filter((id) => isStalled(statuses.get(id))).length,
       poisoned_runs: runs,
+      poisoned_handled: poisoned.filter(isHandled).length,
       deaths,
     },
     broken: brokenOnly({
@@ -60,6 +71,11 @@ async function verdict(scene: ChaosScene, poisoned: readonly string[]): Promise<
       'Poison has all its attempts': poisoned.filter((id) => statuses.get(id)?.attempt !== POISON_ATTEMPTS),
       // One may be missing: fetched, and killed by other poison before its method was called.
       'Poison is run once in each attempt, and no more': poisoned.filter((id) => !isInOrder(attemptsOf(id))),
+      'Poison is among the dead letters': poisoned.filter((id) => !inLetters.has(id)),
+      'Poison has one handler job, which ends well': poisoned.filter((id) => !isHandled(id)),
+      'A handler is told of poison once in each attempt of its own': poisoned.filter((id) => !isToldOnce(id)),
+      'No other handler job is made':
+        (await scene.storedJobs(FAILURES)) === poisoned.length ? [] : [await scene.storedJobs(FAILURES)].map(String),
       'Nothing else ends a worker': endedByThemselves,
       'The run has poison in it': deaths === 0 ? ['no process died'] : [],
     }),

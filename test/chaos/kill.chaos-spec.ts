@@ -85,7 +85,11 @@ if (serverBackends.length > 0) {
       async () => {
         const jobs = isFull ? 6 : 2;
         const { deaths, ...counts } = await runChaos(poison, { jobs, workers: 1 });
-        expect(counts).toMatchObject({ poisoned_failed: jobs, succeeded: counts['acknowledged'] });
+        expect(counts).toMatchObject({
+          poisoned_failed: jobs,
+          poisoned_handled: jobs,
+          succeeded: counts['acknowledged'],
+        });
         expect(deaths).toBeGreaterThan(1);
       },
       TIME,
