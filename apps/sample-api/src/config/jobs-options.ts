@@ -14,12 +14,18 @@ export function apiJobsOptions(config: EnvironmentConfig): JobsModuleOptions {
       'JOBS_WORKERS is false and JOBS_URL is not set: jobs will wait, because no other process can work the embedded backend.',
     );
   }
-  return { ...connectionOf(config), queues: queuesOf(config), workers };
+  return { ...sharedOptions(config), workers };
 }
 
 /** JOBS_WORKERS is for the API process: this one would have nothing else to do. */
 export function workerJobsOptions(config: EnvironmentConfig): JobsModuleOptions {
-  return { ...connectionOf(config), queues: queuesOf(config), workers: true };
+  return { ...sharedOptions(config), workers: true };
+}
+
+/** What has to be the same in the processes of the API and in the workers. */
+function sharedOptions(config: EnvironmentConfig): JobsModuleOptions {
+  const namespace = config.get('JOBS_NAMESPACE', { infer: true });
+  return { ...connectionOf(config), namespace, queues: queuesOf(config) };
 }
 
 function queuesOf(config: EnvironmentConfig): JobsModuleOptions['queues'] {

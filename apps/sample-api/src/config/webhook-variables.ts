@@ -30,8 +30,7 @@ export const webhookVariables = {
   WEBHOOK_CONNECT_TIMEOUT_MS: wholeNumber(1, 60_000).default(5_000),
   WEBHOOK_TIMEOUT_MS: wholeNumber(1, 300_000).default(15_000),
   WEBHOOK_ATTEMPTS: wholeNumber(1, 50).default(8),
-  WEBHOOK_RETRY_DELAY_MS: wholeNumber(0, HOUR).default(5_000),
-  WEBHOOK_MAX_RETRY_AFTER_MS: wholeNumber(1, 24 * HOUR).default(HOUR),
+  WEBHOOK_RETRY_DELAY_MS: wholeNumber(1, HOUR).default(5_000),
   WEBHOOK_CONCURRENCY: wholeNumber(1, 1_000).default(20),
   ADMIN_TOKEN: z.string().min(SHORTEST_TOKEN, `must have at least ${SHORTEST_TOKEN} characters`).optional(),
 };

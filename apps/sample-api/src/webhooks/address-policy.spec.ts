@@ -28,6 +28,7 @@ describe('AddressPolicy', () => {
     ['IPv4 in IPv6', '::ffff:127.0.0.1', '::ffff:a00:1', '::127.0.0.1', '::7f00:1', '::ffff:0:127.0.0.1'],
     ['translated to IPv4', '64:ff9b::7f00:1', '64:ff9b:1::1', '2002:7f00:1::', '2001::1'],
     ['outside of what is routed', '4000::1', '5f00::1'],
+    ['the host of a machine of Azure', '168.63.129.16', '::ffff:168.63.129.16'],
     ['no address', 'localhost', '', '1.2.3.4.5', '::g'],
   ])('refuses %s', (_what, ...addresses) => {
     expect(addresses.filter((address) => policy.allows(address))).toEqual([]);

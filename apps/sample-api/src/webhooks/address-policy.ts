@@ -5,6 +5,9 @@ type Address = ReturnType<typeof ipaddr.process>;
 /** All that is routed in IPv6 is in it; outside are forms like `::7f00:1` that still count as unicast. */
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
+/** Public by its number, but every machine of Azure finds its host there, with what that knows of it. */
+const AZURE_HOST: [Address, number] = ipaddr.parseCIDR('168.63.129.16/32');
+
 /** Decides which addresses may be delivered to: public ones, and those that the operator named. */
 export class AddressPolicy {
   private readonly allowed: readonly [Address, number][];
@@ -33,7 +36,7 @@ function parseNetwork(text: string): [Address, number] {
 }
 
 function isPublic(address: Address): boolean {
-  if (address.range() !== 'unicast') return false;
+  if (address.range() !== 'unicast' || isIn(address, AZURE_HOST)) return false;
   return address.kind() === 'ipv4' || isIn(address, GLOBAL_UNICAST);
 }
 

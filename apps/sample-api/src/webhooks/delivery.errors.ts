@@ -5,6 +5,8 @@ export class DeliveryFailedError extends Error {
   constructor(
     readonly code: string,
     message: string,
+    /** The header of the receiver's answer. The library reads it here, and waits no less than the retry policy says. */
+    readonly retryAfter?: string,
   ) {
     super(message);
   }

@@ -1,6 +1,7 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { DeliveryFailedError, DeliveryTimeoutError } from './delivery.errors.js';
 import type { SignedRequest } from './signed-request.js';
 
@@ -38,6 +39,8 @@ export async function postOnce(url: URL, options: PostOptions): Promise<Answer> 
     const answer = { status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] };
     await readSome(response);
     return answer;
+  } catch (error) {
+    throw certificateRefusal(request) ?? error;
   } finally {
     clearTimeout(connecting);
     clearTimeout(answering);
@@ -53,6 +56,12 @@ function responseTo(request: ClientRequest): Promise<IncomingMessage> {
     // After "101 Switching Protocols" nothing else is told.
     request.once('close', () => reject(new DeliveryFailedError('HUNG_UP', 'closed without an answer')));
   });
+}
+
+function certificateRefusal({ socket }: ClientRequest): DeliveryFailedError | undefined {
+  // Typed as an Error, it is a code such as CERT_HAS_EXPIRED.
+  const reason = socket instanceof TLSSocket && (socket.authorizationError as unknown as string | null);
+  return reason ? new DeliveryFailedError(reason, `its certificate is not trusted (${reason})`) : undefined;
 }
 
 function destroyAfter(request: ClientRequest, limit: number, what: string): NodeJS.Timeout {

@@ -11,8 +11,6 @@ export interface WebhookSettings {
   readonly connectTimeout: number;
   /** Milliseconds from the start of an attempt until its answer is read. */
   readonly timeout: number;
-  /** Milliseconds; a receiver that asks for a longer wait gets this one. */
-  readonly longestRetryAfter: number;
 }
 
 export const WEBHOOK_SETTINGS = Symbol('webhook settings');
@@ -24,7 +22,6 @@ export function webhookSettings(config: EnvironmentConfig): WebhookSettings {
     ports: config.get('WEBHOOK_PORTS', { infer: true }),
     connectTimeout: config.get('WEBHOOK_CONNECT_TIMEOUT_MS', { infer: true }),
     timeout: config.get('WEBHOOK_TIMEOUT_MS', { infer: true }),
-    longestRetryAfter: config.get('WEBHOOK_MAX_RETRY_AFTER_MS', { infer: true }),
   };
 }
 

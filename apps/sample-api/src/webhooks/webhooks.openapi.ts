@@ -3,7 +3,7 @@ import type { ApiOperationOptions } from '@nestjs/swagger';
 export const createWebhookOperation: ApiOperationOptions = {
   summary: 'Deliver an event to a URL, as a signed POST',
   description: [
-    'The answer comes at once. The delivery is tried again after 408, 425, 429, 5xx and network errors, later when the receiver says so with `Retry-After`; every other answer but 2xx fails the job.',
+    'The answer comes at once. The delivery is tried again after 408, 425, 429, 5xx and network errors, later when the receiver asks for a longer wait with `Retry-After`; every other answer but 2xx fails the job.',
     "The receiver gets `{ id, event, data }` with the headers `webhook-id` (the job's id, the same on every attempt), `webhook-timestamp` (Unix seconds) and `webhook-signature`: `v1,` and the HMAC-SHA256 in Base64 of `<webhook-id>.<webhook-timestamp>.<body>`.",
     'Poll `pollUrl` until `terminal` is true; `result` is then `{ status, deliveredAt, attempts }`, or `error` says why it was given up.',
   ].join('\n\n'),

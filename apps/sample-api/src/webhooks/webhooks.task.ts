@@ -1,8 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { type JobContext, NonRetryableError, RetryLater, Task } from 'nestjs-jobs';
+import { type JobContext, NonRetryableError, Task } from 'nestjs-jobs';
 import { DeliveryFailedError, DeliveryTimeoutError } from './delivery.errors.js';
 import { type Answer, postOnce } from './post-once.js';
-import { readRetryAfter } from './retry-after.js';
 import { signedRequest } from './signed-request.js';
 import { type DeliverWebhook, type WebhookReceipt, WEBHOOKS_QUEUE } from './webhook.payload.js';
 import { WebhookRefusedError } from './webhook-refused.error.js';
@@ -31,9 +30,7 @@ export class Webhooks {
       const meaning = status >= 300 && status < 400 ? 'and redirects are not followed' : 'so it is not tried again';
       throw new NonRetryableError(`The receiver answered ${status}, ${meaning}.`, { code });
     }
-    const message = `The receiver answered ${status}.`;
-    const wait = readRetryAfter(retryAfter, this.settings.longestRetryAfter);
-    throw wait === undefined ? new DeliveryFailedError(code, message) : new RetryLater(wait, { message, code });
+    throw new DeliveryFailedError(code, `The receiver answered ${status}.`, retryAfter);
   }
 
   private async post(payload: DeliverWebhook, job: JobContext): Promise<Answer> {
