@@ -1,29 +1,28 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { generate } from 'selfsigned';
 
 /** A key with a certificate that nobody trusts who is not told to. */
 export interface TlsCertificate {
-  readonly key: Buffer;
-  readonly cert: Buffer;
+  readonly key: string;
+  readonly cert: string;
   /** The certificate, for NODE_EXTRA_CA_CERTS. */
   readonly file: string;
   remove(): Promise<void>;
 }
 
-/** Made by `openssl`, as Node cannot make one; `host` is an IP address. */
+/** `host` is an IP address. */
 export async function makeCertificate(host: string): Promise<TlsCertificate> {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'webhook receiver' }], {
+    keyType: 'ec',
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 7, ip: host }] },
+    ],
+  });
   const directory = await mkdtemp(join(tmpdir(), 'tls-certificate-'));
-  const [keyFile, file] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-  const subject = ['-subj', '/CN=webhook receiver', '-addext', `subjectAltName=IP:${host}`];
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
-  await promisify(execFile)('openssl', ['req', '-x509', '-days', '2', ...newKey, '-out', file, ...subject]);
-  return {
-    key: await readFile(keyFile),
-    cert: await readFile(file),
-    file,
-    remove: () => rm(directory, { recursive: true, force: true }),
-  };
+  const file = join(directory, 'cert.pem');
+  await writeFile(file, cert);
+  return { key, cert, file, remove: () => rm(directory, { recursive: true, force: true }) };
 }
