@@ -10,13 +10,14 @@ import {
 import type { Bench, BenchRequest } from './bench.js';
 import { boot } from './boot.js';
 import { enqueue } from './enqueue.js';
+import { failing } from './failing.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
 import { overhead } from './overhead.js';
 import { scale } from './scale.js';
 import { startStore, STORE_NAMES, type Store, type StoreName } from './support/stores.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { overhead, enqueue, latency, scale, boot, idle };
+const BENCHES: Readonly<Record<string, Bench>> = { overhead, enqueue, latency, scale, failing, boot, idle };
 
 const USAGE = `npm run bench -- NAME [options]
 
@@ -25,9 +26,9 @@ ${Object.entries(BENCHES)
   .join('\n')}
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
-  --rows LIST       only these rows of the table (overhead, enqueue, scale)
-  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency)
+  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing)
+  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing)
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing)
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

@@ -40,6 +40,9 @@ export interface RawQueue {
   add(name: string, data: unknown, opts?: JobsOptions): Promise<RawJob>;
   addBulk(jobs: { name: string; data: unknown; opts?: JobsOptions }[]): Promise<RawJob[]>;
   getJob(id: string): Promise<RawJob | undefined>;
+  /** Those that wait and have a priority, the next one first. */
+  getPrioritized(first: number, last: number): Promise<RawJob[]>;
+  remove(id: string): Promise<unknown>;
   close(): Promise<void>;
 }
 

@@ -35,7 +35,8 @@ export function reportOutcome(
     case 'skipped':
       return packSkip(outcome.reason);
     case 'cancelled':
-      throw withoutStack(new AttemptFailed(cancelMark(outcome.reason)));
+      // It is no attempt that ended so.
+      throw reportWith('', () => new AttemptFailed(cancelMark(outcome.reason)));
     case 'snoozed':
       return snooze(job, token, outcome.until, tell);
     case 'released':
@@ -73,25 +74,29 @@ async function putBack(job: StoredJob, token: string, until: number, tell: Tell)
   throw new DelayedError();
 }
 
-/** It is no attempt that ended so. */
-function withoutStack(report: Error): Error {
-  report.stack = '';
-  return report;
-}
-
 function recorded(
   job: StoredJob,
   { error, ran, leftRunning }: { error: unknown; ran: boolean; leftRunning?: boolean },
   make: (message: string) => Error,
 ): Error {
   const described = describeError(error);
-  const report = make(described.message);
-  report.stack = stackWithAttempt(error, {
+  const stack = stackWithAttempt(error, {
     attempt: ran ? attemptNumber(job) : NEVER_RAN,
     startedAt: new Date(job.processedOn ?? Date.now()).toISOString(),
     endedAt: new Date().toISOString(),
     error: described,
     ...(leftRunning && { leftRunning }),
   });
-  return report;
+  return reportWith(stack, () => make(described.message));
+}
+
+/** Where the report itself is made interests nobody, and to find that out takes longer than all else here. */
+function reportWith(stack: string, make: () => Error): Error {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return Object.assign(make(), { stack });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
