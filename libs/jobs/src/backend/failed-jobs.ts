@@ -33,6 +33,8 @@ export interface FailedPage {
 /** Which job a failed one was done again as. @internal */
 export interface RedriveLink {
   readonly jobId: string;
+  /** When that failed: another job may have the id by now. */
+  readonly at: number;
   readonly redrivenAs: string;
 }
 
@@ -41,7 +43,7 @@ export interface FailedJobs {
   /** BullMQ pages by rank, which shifts with every job that fails or goes; this pages by what stays as it is. */
   page(queue: Queue, range: FailedRange): Promise<FailedPage>;
   /**
-   * Writes each link into the data of its job, unless that has one, in one round trip.
+   * Writes each link into the data of its job, unless that has one or is not there any more, in one round trip.
    *
    * @returns the ids of the jobs that this call has linked.
    */

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { isPlainObject } from '../options/jobs-options.error.js';
 
 /**
  * What a BullMQ job of ours carries as its data. The keys are short because they are stored with every job.
@@ -49,6 +50,16 @@ export interface ProgressRecord {
 
 /** A BullMQ job of ours. @internal */
 export type StoredJob = Job<JobEnvelope, unknown, string>;
+
+/**
+ * What was added past this library may have null as its data, or a text: one such job would keep all from being read.
+ *
+ * @internal
+ */
+export function withEnvelope(job: Job): StoredJob {
+  if (!isPlainObject(job.data)) job.data = {};
+  return job as StoredJob;
+}
 
 /** BullMQ's largest number is the least urgent and its 0 is kept for jobs that were given back. */
 const LEAST_URGENT = 10;

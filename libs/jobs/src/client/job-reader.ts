@@ -7,7 +7,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { withTimeout } from '../backend/with-timeout.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
-import type { StoredJob } from './envelope.js';
+import { withEnvelope, type StoredJob } from './envelope.js';
 import { queueOfJobId } from './job-id.js';
 import type { JobStatus } from './job-status.js';
 import { Queues } from './queues.js';
@@ -51,11 +51,9 @@ export class JobReader {
   async find(queueName: string, id: string): Promise<FoundJob | undefined> {
     const queue = this.queues.get(queueName);
     for (;;) {
-      const [job, state] = await Promise.all([
-        queue.getJob(id) as Promise<StoredJob | undefined>,
-        queue.getJobState(id),
-      ]);
-      if (!job || state === 'unknown') return undefined;
+      const [stored, state] = await Promise.all([queue.getJob(id), queue.getJobState(id)]);
+      if (!stored || state === 'unknown') return undefined;
+      const job = withEnvelope(stored);
       // The state is read a moment after the job; one that ended in between is read again, whole.
       if (job.finishedOn !== undefined || (state !== 'completed' && state !== 'failed')) return { job, state };
     }

@@ -84,7 +84,7 @@ export class JobPreparer {
 
   private engineOptions(
     id: string,
-    { retry, priority }: ResolvedTaskOptions,
+    { retry, priority, expiresIn }: ResolvedTaskOptions,
     { delay, calledAt }: ResolvedEntryOptions,
   ): EngineOptions {
     return {
@@ -92,8 +92,10 @@ export class JobPreparer {
       attempts: retry.attempts,
       backoff: { type: DECIDED_BACKOFF },
       priority: toEnginePriority(priority),
-      // Of the time of the call, or whatever it waited for (a schema, a router, a tag) would be added to the delay.
-      ...(delay > 0 && { delay, timestamp: calledAt }),
+      // Of the time of the call, or whatever it waited for (a schema, a router, a tag) would be added to the delay, and
+      // taken from the time in which a redriven job may start.
+      ...((delay > 0 || expiresIn !== undefined) && { timestamp: calledAt }),
+      ...(delay > 0 && { delay }),
       ...retention(this.options),
     };
   }

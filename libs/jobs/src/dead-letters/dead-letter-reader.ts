@@ -3,7 +3,7 @@ import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { FailedJob, FailedRange } from '../backend/failed-jobs.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { CANCEL_MARK } from '../client/cancel-mark.js';
-import type { StoredJob } from '../client/envelope.js';
+import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { JobReader } from '../client/job-reader.js';
 import { JobsClient } from '../client/jobs-client.js';
@@ -15,24 +15,33 @@ import { fits, type ResolvedFilter } from './dead-letter-filter.js';
 import { DeadLetterNotFoundError } from './dead-letter.errors.js';
 import { inBatches, walk } from './failed-job-walk.js';
 
-/** Jobs that are read, sent or removed together: what a store does in far less than `connectTimeout`. @internal */
-export const BATCH = 250;
+/** Jobs that are read, sent or removed together. */
+const MOST_TOGETHER = 250;
+/** Bytes of payload that they have at most: what a store hands over in far less than `connectTimeout`. */
+const MOST_BYTES_TOGETHER = 16 * 2 ** 20;
+/** Jobs that the store looks at in one go. Far more than wanted, or each one that was cancelled costs a round trip. */
+const PAGE = 250;
 
 /** Finds dead letters among the jobs in BullMQ's failed sets. @internal */
 @Injectable()
 export class DeadLetterReader {
+  /** How many jobs are worked on together. */
+  readonly batch: number;
+
   constructor(
     private readonly queues: Queues,
     private readonly jobs: JobReader,
     private readonly client: JobsClient,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
-  ) {}
+  ) {
+    this.batch = Math.min(MOST_TOGETHER, Math.max(1, Math.floor(MOST_BYTES_TOGETHER / options.maxPayloadSize)));
+  }
 
   /** Those that fit, the oldest first. A batch may be empty. */
   async *loaded(filter: ResolvedFilter, before = filter.to): AsyncGenerator<StoredJob[]> {
     const bounded = { ...filter, to: Math.min(filter.to, before) };
-    for await (const batch of inBatches(this.failedIn(bounded, 'oldest', BATCH), BATCH)) {
+    for await (const batch of inBatches(this.failedIn(bounded, 'oldest'), this.batch)) {
       const jobs = await this.load(batch);
       yield jobs.filter((job) => job !== undefined && fits(filter, job)) as StoredJob[];
     }
@@ -42,10 +51,9 @@ export class DeadLetterReader {
   failedIn(
     filter: ResolvedFilter,
     order: FailedRange['order'],
-    most: number,
     after?: FailedRange['after'],
   ): AsyncGenerator<FailedJob> {
-    const read = (queue: string, from: FailedRange['after']) => this.readPage(filter, queue, order, most, from);
+    const read = (queue: string, from: FailedRange['after']) => this.readPage(filter, queue, order, PAGE, from);
     return walk(filter.queues, order, after, read);
   }
 
@@ -64,10 +72,15 @@ export class DeadLetterReader {
 
   /** In the order of `places`; undefined for those that were removed since, and those that an id is used for again. */
   async load(places: readonly FailedJob[]): Promise<(StoredJob | undefined)[]> {
-    const jobs = await this.client.reach(() =>
-      Promise.all(places.map(({ queue, id }) => this.queues.get(queue).getJob(id))),
-    );
-    return jobs.map((job, n) => (job?.finishedOn === places[n]!.at ? (job as StoredJob) : undefined));
+    const jobs: (StoredJob | undefined)[] = [];
+    for (let n = 0; n < places.length; n += this.batch) {
+      const together = places.slice(n, n + this.batch);
+      const loaded = await this.client.reach(() =>
+        Promise.all(together.map(({ queue, id }) => this.queues.get(queue).getJob(id))),
+      );
+      jobs.push(...loaded.map((job, m) => (job?.finishedOn === together[m]!.at ? withEnvelope(job) : undefined)));
+    }
+    return jobs;
   }
 
   /** @throws {@link DeadLetterNotFoundError} */

@@ -19,7 +19,7 @@ import {
 } from './dead-letter-filter.js';
 import { DeadLetterNotFoundError } from './dead-letter.errors.js';
 import { deadLetterOf, type DeadLetter } from './dead-letter.js';
-import { BATCH, DeadLetterReader } from './dead-letter-reader.js';
+import { DeadLetterReader } from './dead-letter-reader.js';
 import { ahead, inBatches } from './failed-job-walk.js';
 import { cursorOf } from './page-cursor.js';
 import { RedriveTally, type RedriveReport } from './redrive-report.js';
@@ -104,11 +104,11 @@ export class DeadLetters {
   async list(options: DeadLetterListOptions = {}): Promise<DeadLetterPage> {
     const { filter, limit, after } = readList(options, this.options.queues);
     // One more shows whether there is a next page.
-    const size = filter.fits ? BATCH : limit + 1;
+    const size = filter.fits ? this.reader.batch : limit + 1;
     const letters: DeadLetter[] = [];
     let last: FailedJob | undefined;
     let lookedAt = 0;
-    for await (const batch of inBatches(this.reader.failedIn(filter, 'newest', size, after), size)) {
+    for await (const batch of inBatches(this.reader.failedIn(filter, 'newest', after), size)) {
       const jobs = await this.reader.load(batch);
       for (const [n, place] of batch.entries()) {
         if (letters.length === limit || lookedAt === MOST_LOOKED_AT) return { letters, nextCursor: cursorOf(last!) };
@@ -246,7 +246,7 @@ export class DeadLetters {
       for await (const [oldest] of this.reader.loaded(resolved)) if (oldest) return ageOf(oldest.finishedOn!);
       return undefined;
     }
-    for await (const { at } of this.reader.failedIn(resolved, 'oldest', 1)) return ageOf(at);
+    for await (const { at } of this.reader.failedIn(resolved, 'oldest')) return ageOf(at);
     return undefined;
   }
 

@@ -2,7 +2,10 @@
 export interface RedriveRefusal {
   /** Of the dead letter. */
   readonly id: string;
-  /** {@link PayloadInvalidError} when the schema of its task refuses its payload; else what the store said. */
+  /**
+   * {@link PayloadInvalidError} when the schema of its task refuses its payload; {@link DeadLetterNotFoundError} when it
+   * was thrown away while that was checked; else what the schema threw or the store said.
+   */
   readonly error: Error;
 }
 

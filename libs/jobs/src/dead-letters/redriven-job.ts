@@ -13,6 +13,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): PreparedJob {
   const { p, h, t, r, x, k, f } = job.data;
   const id = redriveId(job);
+  const now = Date.now();
   const due = job.timestamp + (job.opts.delay ?? 0);
   return {
     id,
@@ -23,13 +24,14 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
       ...(h && { h }),
       ...(t && { t }),
       ...(r !== undefined && { r }),
-      ...(x !== undefined && { x: Date.now() + Math.max(0, x - due) }),
+      ...(x !== undefined && { x: now + Math.max(0, x - due) }),
       ...(k !== undefined && { k }),
       ...(f !== undefined && { f }),
       o: job.id!,
     },
     opts: {
       jobId: id,
+      timestamp: now,
       ...(job.opts.attempts !== undefined && { attempts: job.opts.attempts }),
       ...(job.opts.backoff !== undefined && { backoff: job.opts.backoff }),
       ...(job.opts.priority !== undefined && { priority: job.opts.priority }),

@@ -7,8 +7,12 @@ import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { describeError } from '../retry/attempt-record.js';
 import { checkPayload } from '../task/schema-check.js';
+import type { StandardSchemaV1 } from '../task/standard-schema.js';
 import { TaskRegistry } from '../task/task.registry.js';
+import { DeadLetterNotFoundError } from './dead-letter.errors.js';
+import { DeadLetterReader } from './dead-letter-reader.js';
 import { redrivenJob } from './redriven-job.js';
 import type { Redriven } from './redrive-report.js';
 
@@ -19,6 +23,7 @@ export class Redriver {
     private readonly queues: Queues,
     private readonly client: JobsClient,
     private readonly registry: TaskRegistry,
+    private readonly reader: DeadLetterReader,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -31,13 +36,17 @@ export class Redriver {
    */
   async redrive(failed: readonly StoredJob[]): Promise<(Redriven | Error)[]> {
     const outcomes = new Map<StoredJob, Redriven | Error>();
-    const accepted: StoredJob[] = [];
+    let accepted: StoredJob[] = [];
+    let wereChecked = false;
     for (const job of failed) {
-      const refusal = await this.refusalOf(job);
-      if (job.data.w !== undefined) outcomes.set(job, { id: job.data.w, created: false });
+      const schema = job.data.w === undefined ? this.registry.find(job.name)?.input : undefined;
+      const refusal = schema && (await refusalOf(job, schema));
+      wereChecked ||= schema !== undefined;
+      if (job.data.w !== undefined) outcomes.set(job, redrivenBefore(job.data.w));
       else if (refusal) outcomes.set(job, refusal);
       else accepted.push(job);
     }
+    if (wereChecked) accepted = await this.stillWaiting(accepted, outcomes);
     const prepared = accepted.map((job) => redrivenJob(job, this.options));
     const answers = prepared.length > 0 ? await this.client.sendPrepared(prepared) : [];
     const away = answers.find((answer) => answer instanceof BackendUnavailableError);
@@ -53,16 +62,19 @@ export class Redriver {
     return failed.map((job) => outcomes.get(job)!);
   }
 
-  /** Its schema may be another one by now. A process without the task's code knows none, and leaves it to the worker. */
-  private async refusalOf(job: StoredJob): Promise<Error | undefined> {
-    const schema = this.registry.find(job.name)?.input;
-    if (!schema || job.data.w !== undefined) return undefined;
-    try {
-      await checkPayload(job.name, schema, job.data.p);
-      return undefined;
-    } catch (error) {
-      return error as Error;
-    }
+  /** A check takes as long as the app's code wants: meanwhile they were thrown away perhaps, or redriven by others. */
+  private async stillWaiting(
+    jobs: readonly StoredJob[],
+    outcomes: Map<StoredJob, Redriven | Error>,
+  ): Promise<StoredJob[]> {
+    const places = jobs.map((job) => ({ queue: job.queueName, id: job.id!, at: job.finishedOn! }));
+    const now = await this.reader.load(places);
+    return jobs.filter((job, n) => {
+      const link = now[n]?.data.w;
+      if (!now[n]) outcomes.set(job, new DeadLetterNotFoundError(job.id!));
+      else if (link !== undefined) outcomes.set(job, redrivenBefore(link));
+      return now[n] && link === undefined;
+    });
   }
 
   private async link(jobs: readonly StoredJob[], newIds: ReadonlyMap<StoredJob, string>): Promise<Set<string>> {
@@ -70,10 +82,25 @@ export class Redriver {
     for (const queueName of new Set(jobs.map((job) => job.queueName))) {
       const links = jobs
         .filter((job) => job.queueName === queueName)
-        .map((job) => ({ jobId: job.id!, redrivenAs: newIds.get(job)! }));
+        .map((job) => ({ jobId: job.id!, at: job.finishedOn!, redrivenAs: newIds.get(job)! }));
       const ids = await this.client.reach(() => this.backend.failed.link(this.queues.get(queueName), links));
       for (const id of ids) linked.add(id);
     }
     return linked;
   }
+}
+
+/** Its schema may be another one by now. A process without the task's code knows none, and leaves it to the worker. */
+async function refusalOf(job: StoredJob, schema: StandardSchemaV1): Promise<Error | undefined> {
+  try {
+    await checkPayload(job.name, schema, job.data.p);
+    return undefined;
+  } catch (error) {
+    // A schema is the app's code, which may throw anything.
+    return error instanceof Error ? error : new Error(describeError(error).message, { cause: error });
+  }
+}
+
+function redrivenBefore(id: string): Redriven {
+  return { id, created: false };
 }

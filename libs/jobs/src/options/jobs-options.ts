@@ -3,6 +3,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { TaskPlacement, TaskRouter } from '../client/task-router.js';
 import type { ResolvedTimeLimit, TimeLimit } from '../execution/time-limit.js';
 import type { PostgresPool, PostgresPoolOptions } from './postgres-options.js';
+import type { TaskPattern } from './task-pattern.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';
 
 /** Milliseconds, or a string that the package `ms` reads: `'10m'`, `'1h'`. */
@@ -183,7 +184,7 @@ export interface ResolvedTaskDefaults {
 
 /** @internal */
 export interface ResolvedRoute {
-  readonly pattern: RegExp;
+  readonly pattern: TaskPattern;
   readonly placement: TaskPlacement;
 }
 

@@ -9,6 +9,9 @@ describe('a pattern of task names', () => {
     ['a**b', ['ab', 'a.b'], ['a']],
     ['v?', ['v1', 'vä', 'v😀'], ['v', 'v10']],
     ['a.b', ['a.b'], ['aXb', 'a.b.c']],
+    ['*?.?*', ['a.b', 'a.b.c', '...'], ['.b', 'a.', 'ab']],
+    ['*a*ab', ['aab', 'a.aab', 'aaab'], ['ab', 'aabb', 'aaba']],
+    ['', [''], ['a']],
     ['(a|b)[c]{1}$+^\\', ['(a|b)[c]{1}$+^\\'], ['ac', 'bc']],
   ])('%s', (pattern, fits, others) => {
     expect(fits.filter((name) => !taskPattern(pattern).test(name))).toEqual([]);
@@ -16,7 +19,10 @@ describe('a pattern of task names', () => {
   });
 
   it('is searched quickly, however many stars it has', () => {
-    const pattern = taskPattern('*'.repeat(199) + 'x');
-    expect(pattern.test('a'.repeat(200))).toBe(false);
+    for (const part of ['*', '*?', '*a', '*a*?']) {
+      const pattern = taskPattern(part.repeat(40) + 'x');
+      expect(pattern.test('a'.repeat(200))).toBe(false);
+      expect(pattern.test(`${'a'.repeat(200)}x`)).toBe(true);
+    }
   });
 });

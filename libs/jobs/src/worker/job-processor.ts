@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
-import { cancelMark } from '../client/cancel-mark.js';
+import { cancelMark, notACancelMark } from '../client/cancel-mark.js';
 import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { packResult, packSkip } from '../client/stored-result.js';
 import type { Tell } from '../client/tell.js';
@@ -87,7 +87,7 @@ function recorded(
     error: described,
     ...(leftRunning && { leftRunning }),
   });
-  return reportWith(stack, () => make(described.message));
+  return reportWith(stack, () => make(notACancelMark(described.message)));
 }
 
 /** Where the report itself is made interests nobody, and to find that out takes longer than all else here. */

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { WaitingError } from 'bullmq';
+import { WaitingError, type Job } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
 import { BackgroundWork } from '../client/background-work.js';
-import type { StoredJob } from '../client/envelope.js';
+import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
 import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
@@ -128,7 +128,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     const settings = { concurrency, lease: this.options.lease };
     const worker = this.backend.createWorker(
       queue,
-      (job: StoredJob, token?: string) => this.process({ job, token: token! }),
+      (job: Job, token?: string) => this.process({ job: withEnvelope(job), token: token! }),
       settings,
     );
     worker.keepClaimsWhile((jobId) => this.held.has(jobId));

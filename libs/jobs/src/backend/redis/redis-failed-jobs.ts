@@ -56,13 +56,14 @@ return rows`;
  */
 const LINK = `
 local linked = {}
-for i = 2, #ARGV, 2 do
-  local id, key = ARGV[i], ARGV[1] .. ARGV[i]
-  local data = redis.call('ZSCORE', KEYS[1], id) and redis.call('HGET', key, 'data')
+for i = 2, #ARGV, 3 do
+  local id, at, newId = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local key, score = ARGV[1] .. id, redis.call('ZSCORE', KEYS[1], id)
+  local data = score and tonumber(score) == tonumber(at) and redis.call('HGET', key, 'data')
   if data and data:sub(1, 1) == '{' and data:sub(1, 6) ~= '{"w":"' then
     local rest = data:sub(2)
     if rest ~= '}' then rest = ',' .. rest end
-    redis.call('HSET', key, 'data', '{"w":"' .. ARGV[i + 1] .. '"' .. rest)
+    redis.call('HSET', key, 'data', '{"w":"' .. newId .. '"' .. rest)
     linked[#linked + 1] = id
   end
 end
@@ -85,7 +86,7 @@ export class RedisFailedJobs implements FailedJobs {
   }
 
   async link(queue: Queue, links: readonly RedriveLink[]): Promise<Set<string>> {
-    const args = links.flatMap(({ jobId, redrivenAs }) => [jobId, redrivenAs]);
+    const args = links.flatMap(({ jobId, at, redrivenAs }) => [jobId, at, redrivenAs]);
     const linked = await this.client.eval(LINK, 1, queue.toKey('failed'), queue.toKey(''), ...args);
     return new Set(linked as string[]);
   }

@@ -24,10 +24,11 @@ const PAGE = { newest: pageSql('DESC', '>='), oldest: pageSql('ASC', '<=') };
 /** Two calls that link the same jobs lock them in the same order, or each would wait for the other. */
 const LINK = `
 WITH link AS (
-  SELECT * FROM jsonb_to_recordset($2::jsonb) AS link ("jobId" text, "redrivenAs" text)
+  SELECT * FROM jsonb_to_recordset($2::jsonb) AS link ("jobId" text, at bigint, "redrivenAs" text)
 ), locked AS (
   SELECT id FROM job
-   WHERE queue = $1 AND state = 'failed' AND id IN (SELECT "jobId" FROM link) AND NOT data ? 'w'
+   WHERE queue = $1 AND state = 'failed' AND (id, finished_at_ms) IN (SELECT "jobId", at FROM link)
+     AND jsonb_typeof(data) = 'object' AND NOT data ? 'w'
    ORDER BY id FOR UPDATE
 )
 UPDATE job SET data = jsonb_set(data, '{w}', to_jsonb(link."redrivenAs"))
