@@ -61,6 +61,14 @@ class Frozen {
     return 'first';
   }
 
+  /** Its errors have stacks of more than four kilobytes, each with a cause of its own. */
+  @Task({ retry: { attempts: 50, delay: 1, jitter: 'none', factor: 1 } })
+  fails(_payload: undefined, job: JobContext): void {
+    const error = new TypeError(`attempt ${job.attempt}`, { cause: new Error('the cause') });
+    error.stack = `${error.stack}\n${'    at somewhere\n'.repeat(1_000)}`;
+    throw error;
+  }
+
   @Task({ queue: 'others' })
   nothing(): void {}
 }
@@ -107,6 +115,22 @@ describe.each(backends)('an attempt that is left behind on $name', (backend) => 
     await worker.resume();
     expect(await job.status()).toEqual(status);
     expect(status.progress).toBe(4);
+  });
+
+  it('[R4] is of every attempt, however many there are, while the job stays small', async () => {
+    const job = await started.jobs.enqueue(task(Frozen, 'fails'));
+    await expect(job.result()).rejects.toThrow(/attempt 50/);
+    const { attempts } = await job.status();
+    const numbers = Array.from({ length: 50 }, (_, n) => n + 1);
+    const cause = { name: 'Error', message: 'the cause' };
+    expect(attempts).toMatchObject(
+      numbers.map((attempt) => ({ attempt, error: { name: 'TypeError', message: `attempt ${attempt}`, cause } })),
+    );
+    const { stacktrace } = (await started.jobs.queue('default').getJob(job.id))!;
+    // Of one attempt the whole stack, of the others what the status tells.
+    expect(JSON.stringify(stacktrace).length).toBeLessThan(20_000);
+    const [letter] = (await started.jobs.deadLetters.list()).letters;
+    expect(letter!.stack).toContain('at somewhere');
   });
 
   it('[C2] and wakes again may say, enqueue and end nothing any more', async () => {

@@ -11,6 +11,7 @@ import {
 } from 'nestjs-jobs';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { MemoryLogger } from '../support/memory-logger.js';
 import { signal, type Signal } from '../support/signals.js';
 
 interface Zombie {
@@ -22,6 +23,7 @@ interface Zombie {
 @Injectable()
 class Limited {
   static zombies = new Map<string, Zombie>();
+  static late: string[] = [];
 
   constructor(private readonly jobs: JobsService) {}
 
@@ -36,6 +38,13 @@ class Limited {
   async finishes(_payload: undefined, job: JobContext): Promise<unknown> {
     await new Promise((resolve) => job.signal.addEventListener('abort', resolve));
     return { reason: (job.signal.reason as Error).name };
+  }
+
+  @Task({ timeLimit: { hard: '1s' } })
+  async hardAlone(_payload: undefined, job: JobContext): Promise<string> {
+    await new Promise((resolve) => job.signal.addEventListener('abort', resolve));
+    const { name, limit } = job.signal.reason as SoftTimeLimitError;
+    return `${name} of ${limit}`;
   }
 
   @Task({ timeLimit: { soft: false, hard: 50 }, retry: { attempts: 1 } })
@@ -61,6 +70,7 @@ class Limited {
       () => job.enqueue(task(Limited, 'nothing')),
       () => this.jobs.enqueue(task(Limited, 'nothing')),
       () => this.jobs.enqueueMany([{ task: task(Limited, 'nothing') }]),
+      async () => this.jobs.background(() => Limited.late.push(key)),
     ];
     told.reach((await Promise.allSettled(calls.map((call) => call()))).map((each) => 'reason' in each && each.reason));
     return 'first';
@@ -115,7 +125,7 @@ describe.each(backends)('time limits on $name', (backend) => {
     expect(context.signal.reason).toBeInstanceOf(SoftTimeLimitError);
     zombie.open.reach();
     const told = await zombie.told.reached;
-    expect(told).toHaveLength(6);
+    expect(told).toHaveLength(7);
     for (const error of told) expect(error).toBeInstanceOf(AttemptEndedError);
     const status: JobStatus = await job.status();
     expect(status).toMatchObject({ state: 'succeeded', result: 'second', attempt: 2, stage: { name: 'second' } });
@@ -124,5 +134,33 @@ describe.each(backends)('time limits on $name', (backend) => {
     expect(await started.jobs.queue('single').getJobLogs(job.id)).toMatchObject({ count: 0 });
     const others = await started.jobs.queue('others').getJobCounts();
     expect(Object.values(others).filter((count) => count > 0)).toEqual([]);
+    expect(Limited.late).toEqual([]);
+  });
+
+  it('[C3] a hard limit alone brings its soft one', async () => {
+    const job = await started.jobs.enqueue(task(Limited, 'hardAlone'));
+    expect(await job.result()).toBe(`${SoftTimeLimitError.name} of 900`);
+  });
+
+  it('[C3] a shutdown does not wait for code that was left running, and says of which jobs', async () => {
+    const logger = new MemoryLogger();
+    const options = { shutdown: { grace: '1h' } };
+    const { jobs, close } = await startJobsApp({
+      backend,
+      providers: [Limited],
+      logger,
+      options: { ...options, queues: { single: {}, others: {} } },
+    });
+    const left = await jobs.enqueue(task(Limited, 'endless'));
+    const [key, open, told] = [`${backend.name} stopped`, signal(), signal<unknown[]>()];
+    Limited.zombies.set(key, { context: signal<JobContext>(), open, told });
+    const stopped = await jobs.enqueue(task(Limited, 'zombie'), key);
+    await Promise.all([left.result().catch(() => {}), stopped.result()]);
+    open.reach();
+    await told.reached;
+    await close();
+    expect(logger.text()).toMatch(
+      new RegExp(`left running is not waited for and ends with the process: ${left.id}$`, 'm'),
+    );
   });
 });

@@ -9,6 +9,16 @@ export class JobsWorker extends Worker {
   /** Milliseconds since the epoch; 0 before the first time. */
   lastFetchAt = 0;
 
+  /** When (ms since the epoch) the claims were last asked for that are renewed now; earlier than when the answer came. */
+  renewalAskedAt = 0;
+
+  override async extendJobLocks(...renewal: [jobIds: string[], tokens: string[], duration: number]): Promise<string[]> {
+    const askedAt = Date.now();
+    const refused = await super.extendJobLocks(...renewal);
+    this.renewalAskedAt = askedAt;
+    return refused;
+  }
+
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     // BullMQ asks once more when what woke it was the closing itself, or a job that came at the same moment.
     if (this.closing) return undefined as unknown as Job;

@@ -98,4 +98,28 @@ describe('background work', () => {
     await background.finish();
     expect(seen).toEqual([undefined, 'request 7']);
   });
+
+  it('[C3] is refused to code that runs on after its attempt was ended', async () => {
+    const begun: string[] = [];
+    const ended = new Error('ended');
+    let isCutOff = true;
+    const job = {
+      id: 'default_1',
+      rootId: 'default_1',
+      headers: {},
+      claimInDoubt: () => Promise.resolve().then(() => void (isCutOff = true)),
+      assertNotCutOff: (method: string) => {
+        expect(method).toBe('background');
+        if (isCutOff) throw ended;
+      },
+    };
+    runAsJob(job, () => expect(() => background.start(() => begun.push('late'))).toThrow(ended));
+    expect(background.size).toBe(0);
+    isCutOff = false;
+    // Whose the job is has to be asked first, and that takes longer than the call may.
+    runAsJob(job, () => background.start(() => begun.push('lost')));
+    await background.finish();
+    expect(begun).toEqual([]);
+    expect(error.mock.calls).toEqual([['Background work failed. Error: ended', expect.any(String)]]);
+  });
 });

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { Injectable, Logger } from '@nestjs/common';
 import { describeError } from '../retry/attempt-record.js';
 import { BackgroundWorkRefusedError } from './background-work.error.js';
-import { runOutsideOfJobs } from './current-job.js';
+import { currentJob, runOutsideOfJobs } from './current-job.js';
 
 /** Work of this process that is not stored anywhere, and that a shutdown waits for. @internal */
 @Injectable()
@@ -25,12 +25,16 @@ export class BackgroundWork {
    * Begins soon, and belongs to no job: the attempt of a task that starts it may have ended long before it.
    *
    * @param work - its signal is aborted when the shutdown does not wait any longer.
-   * @throws {@link BackgroundWorkRefusedError}
+   * @throws {@link BackgroundWorkRefusedError}; AttemptEndedError below an attempt that was cut off.
    */
   start(work: (signal: AbortSignal) => unknown): void {
     if (this.isOver) throw new BackgroundWorkRefusedError();
+    const job = currentJob();
+    job?.assertNotCutOff?.('background');
+    const doubt = job?.claimInDoubt?.();
     const done: Promise<void> = runOutsideOfJobs(async () => {
-      await Promise.resolve();
+      await doubt;
+      if (doubt) job?.assertNotCutOff?.('background');
       await work(this.shutdown.signal);
     })
       .catch((error: unknown) => this.logFailure(error))

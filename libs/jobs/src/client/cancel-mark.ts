@@ -6,11 +6,6 @@ export function cancelMark(reason: string | undefined): string {
   return CANCEL_MARK + JSON.stringify(reason ?? null);
 }
 
-/** What a job failed with, told so that nobody takes it for a mark, whatever a task throws. @internal */
-export function notACancelMark(message: string): string {
-  return message.startsWith(CANCEL_MARK) ? ` ${message}` : message;
-}
-
 /** The reason in a mark; undefined when `text` is no mark. @internal */
 export function readCancelMark(text: string | undefined): { reason?: string } | undefined {
   if (!text?.startsWith(CANCEL_MARK)) return undefined;

@@ -161,7 +161,8 @@ export class JobsService {
    *
    * @param work - gets a signal that is aborted when the shutdown waits no longer. It belongs to no job, also when a task
    * starts it: `JobContext.current()` is undefined in it.
-   * @throws {@link BackgroundWorkRefusedError} once the shutdown has waited for such work.
+   * @throws {@link BackgroundWorkRefusedError} once the shutdown has waited for such work; {@link AttemptEndedError} below
+   * the method of an attempt that was ended while it ran on.
    * @example
    * ```ts
    * import { Controller, Get } from '@nestjs/common';

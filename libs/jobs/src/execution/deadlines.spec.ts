@@ -36,7 +36,6 @@ describe('the time of attempts', () => {
   it.each([
     [{ soft: 100, hard: undefined }, ['a soft 100']],
     [{ soft: undefined, hard: 100 }, ['a hard 100']],
-    [{ soft: 300, hard: 100 }, ['a hard 100']],
     [{ soft: undefined, hard: undefined }, []],
   ])('knows limits like %j', (limit, expected) => {
     deadlines.watch(attempt('a'), limit);
@@ -74,5 +73,20 @@ describe('the time of attempts', () => {
     jest.advanceTimersByTime(20);
     expect(passed).toHaveLength(3);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('keeps the order of deadlines when the process was blocked over a soft limit', () => {
+    deadlines.watch(attempt('blocked'), { soft: 100, hard: 200 });
+    jest.advanceTimersByTime(50);
+    // The clock goes on, and no timer fires.
+    const now = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(now + 10_000);
+    deadlines.watch(attempt('later'), { soft: undefined, hard: 100 });
+    jest.advanceTimersByTime(50);
+    expect(passed).toEqual(['blocked soft 100']);
+    clock.mockReturnValue(now + 10_100);
+    jest.advanceTimersByTime(50);
+    expect(passed).toEqual(['blocked soft 100', 'later hard 100', 'blocked hard 200']);
+    clock.mockRestore();
   });
 });

@@ -86,9 +86,7 @@ export class Deadlines {
   /** Undefined when there is no limit. */
   watch(attempt: TimedAttempt, limit: ResolvedTimeLimit): Watch | undefined {
     const { soft, hard } = limit;
-    // A call may send a job to a queue whose defaults turn the two around.
-    const isSoftFirst = soft !== undefined && (hard === undefined || soft < hard);
-    const lane = isSoftFirst ? this.softLane(soft) : hard === undefined ? undefined : this.hardLane(hard);
+    const lane = soft !== undefined ? this.softLane(soft) : hard === undefined ? undefined : this.hardLane(hard);
     if (!lane) return undefined;
     const watch: Watch = { attempt, limit, lane, deadline: 0, previous: undefined, next: undefined };
     lane.add(watch, performance.now());
@@ -102,7 +100,8 @@ export class Deadlines {
   private softLane(wait: number): Lane {
     return laneIn(this.softLanes, wait, (watch) => {
       const { soft, hard } = watch.limit;
-      if (hard !== undefined) this.hardLane(hard - soft!).add(watch, watch.deadline);
+      // From now, however late that is: a lane holds only those that came in the order of their deadlines.
+      if (hard !== undefined) this.hardLane(hard - soft!).add(watch, performance.now());
       watch.attempt.passSoftLimit(soft!);
     });
   }

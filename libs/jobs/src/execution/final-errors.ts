@@ -8,16 +8,20 @@ const TRANSIENT_CLIENT_ERRORS = [408, 425, 429];
 
 /** Errors that no further attempt can mend: the task's own word for it, and what pipes and guards refuse. @internal */
 export function isFinal(error: unknown): boolean {
-  if (error instanceof NonRetryableError) return true;
-  if (!(error instanceof HttpException)) return false;
-  const status = error.getStatus();
-  return status >= 400 && status < 500 && !TRANSIENT_CLIENT_ERRORS.includes(status);
+  try {
+    if (error instanceof NonRetryableError) return true;
+    if (!(error instanceof HttpException)) return false;
+    const status = error.getStatus();
+    return status >= 400 && status < 500 && !TRANSIENT_CLIENT_ERRORS.includes(status);
+  } catch {
+    // A proxy may throw, and so may a method that was overridden.
+    return false;
+  }
 }
 
 /** Whether what an attempt failed with may be tried again at all, however many attempts are left. @internal */
 export function mayBeRetried(error: unknown, { retryOn, giveUpOn }: ResolvedRetryPolicy): boolean {
   if (error instanceof NonRetryableError) return false;
   if (error instanceof RetryLater) return true;
-  if (giveUpOn?.(error)) return false;
-  return retryOn ? retryOn(error) : !isFinal(error);
+  return !giveUpOn?.(error) && (retryOn ? retryOn(error) : !isFinal(error));
 }

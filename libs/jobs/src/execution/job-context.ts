@@ -206,8 +206,8 @@ export class JobContext implements CurrentJob {
   }
 
   /** @internal */
-  claimRenewed(): void {
-    this.renewedAt = Date.now();
+  claimRenewed(askedAt: number): void {
+    this.renewedAt = askedAt;
   }
 
   /** Whether the job was found to be somebody else's. @internal */
@@ -229,9 +229,10 @@ export class JobContext implements CurrentJob {
 
   /** @internal */
   async verifyClaim(): Promise<void> {
-    if ((await this.claims.holds(this.stored)) || this.over) return;
+    if (await this.claims.holds(this.stored)) return;
+    // Also of an attempt that the hard limit has ended meanwhile: what it says of its end would be refused.
     this.claimIsLost = true;
-    this.cutOff(new ClaimLostError(this.id));
+    if (!this.over) this.cutOff(new ClaimLostError(this.id));
   }
 
   /**

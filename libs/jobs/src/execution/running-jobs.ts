@@ -5,6 +5,7 @@ import type { JobContext } from './job-context.js';
 @Injectable()
 export class RunningJobs {
   private readonly contexts = new Map<string, JobContext>();
+  private readonly leftRunning = new Set<JobContext>();
 
   get size(): number {
     return this.contexts.size;
@@ -24,5 +25,20 @@ export class RunningJobs {
 
   all(): JobContext[] {
     return [...this.contexts.values()];
+  }
+
+  /** Its hard time limit ended the attempt; its code runs on. */
+  left(context: JobContext): void {
+    this.leftRunning.add(context);
+  }
+
+  /** Its code, which was left running, has ended as well. */
+  stopped(context: JobContext): void {
+    this.leftRunning.delete(context);
+  }
+
+  /** The ids of the jobs that code was left running of and still runs. */
+  get leftIds(): string[] {
+    return [...new Set(Array.from(this.leftRunning, ({ id }) => id))];
   }
 }

@@ -81,15 +81,27 @@ export class TaskExecutor {
     return this.run(task, job, origin.failure);
   }
 
-  /** No async method, and one promise that the hard limit can settle too: each further one is paid for by every job. */
-  private run(task: TaskDefinition, job: StoredJob, payload = job.data.p): Promise<AttemptOutcome> {
+  private run(task: TaskDefinition, job: StoredJob, payload = job.data.p): AttemptOutcome | Promise<AttemptOutcome> {
     const context = new JobContext(job, this.client, this.claims);
     this.running.add(context);
+    // Others may have blocked this process, or it was frozen, since the job was fetched.
+    const doubt = context.claimInDoubt();
+    if (!doubt) return this.begin(task, job, context, payload);
+    const begin = (): AttemptOutcome | Promise<AttemptOutcome> => {
+      if (!context.hasLostClaim) return this.begin(task, job, context, payload);
+      this.running.delete(context);
+      return { kind: 'lost' };
+    };
+    return doubt.then(begin, begin);
+  }
+
+  /** No async method, and one promise that the hard limit can settle too: each further one is paid for by every job. */
+  private begin(task: TaskDefinition, job: StoredJob, context: JobContext, payload: unknown): Promise<AttemptOutcome> {
     return new Promise((resolve, reject) => {
       let isOver = false;
       const end = (decide: () => AttemptOutcome | Promise<AttemptOutcome>): void => {
         // The hard limit was faster; what becomes of the method is nobody's business any more.
-        if (isOver) return;
+        if (isOver) return this.running.stopped(context);
         isOver = true;
         this.deadlines.forget(watch);
         const finish = (): void => {
@@ -113,6 +125,7 @@ export class TaskExecutor {
             const error = new HardTimeLimitError(context.id, limit);
             end(() => ({ ...this.afterError(task, job, error), leftRunning: true }));
             context.cutOff(error);
+            this.running.left(context);
           },
         },
         task.timeLimitIn(job.queueName),

@@ -4,8 +4,8 @@ import { InvalidJobsOptionsError, isPlainObject, UnknownJobsOptionError } from '
 
 export { isPlainObject } from './jobs-options.error.js';
 
-/** Beyond it, Node's timers fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** Beyond it (ms), Node's timers fire at once. @internal */
+export const LONGEST_TIMER = 2 ** 31 - 1;
 /** The store measures it, not a timer. */
 const LONGEST_EXPIRY = 100 * 365 * 24 * 3_600_000;
 /** Without `_`, which ends the queue's part of a job's id. @internal */

@@ -2,10 +2,12 @@ import type { ResolvedTimeLimit } from '../execution/time-limit.js';
 import { ERROR_MATCH_RULE, errorRule, isErrorMatch, type ErrorRule } from '../retry/error-match.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 import { InvalidJobsOptionsError } from './jobs-options.error.js';
-import { OptionReader } from './option-reader.js';
+import { LONGEST_TIMER, OptionReader } from './option-reader.js';
 
 /** What the column of SQL stores that holds it. */
 const MOST_ATTEMPTS = 2 ** 31 - 1;
+/** The part of a hard limit after which a task is asked to stop, unless somebody says otherwise. */
+const SOFT_SHARE = 0.9;
 const RETRY_KEYS = ['attempts', 'delay', 'factor', 'maxDelay', 'jitter', 'retryOn', 'giveUpOn', 'maxElapsed'];
 
 /** Lays a retry policy over another one, checked. @internal */
@@ -40,30 +42,54 @@ export function assertRetryWaits({ delay, maxDelay }: ResolvedRetryPolicy, path:
   throw new InvalidJobsOptionsError(`${path}.delay`, expected, delay);
 }
 
-/** Lays a time limit over another one, checked but for what {@link assertTimeLimit} looks at. @internal */
+/**
+ * Lays a time limit over another one, checked. Of the one that is laid over nothing stays that does not fit.
+ *
+ * @throws {@link InvalidJobsOptionsError} for a soft limit that would never be reached, beside its hard one.
+ * @internal
+ */
 export function resolveTimeLimit(value: unknown, path: string, base: ResolvedTimeLimit): ResolvedTimeLimit {
   if (value === false) return Object.freeze({ soft: undefined, hard: undefined });
   const reader = new OptionReader(value, path, ['soft', 'hard']);
-  return Object.freeze({ soft: limitIn(reader, 'soft', base.soft), hard: limitIn(reader, 'hard', base.hard) });
+  const soft = limitIn(reader, 'soft');
+  const hard = limitIn(reader, 'hard');
+  if (isNotBelow(soft, hard)) {
+    const expected = `less than \`hard\`, which is ${hard} ms there; leave one of them out, or set it to false for none`;
+    throw new InvalidJobsOptionsError(reader.at('soft'), expected, reader.raw('soft'));
+  }
+  return Object.freeze(soft === undefined ? limitUnder(hard, base) : limitAbove(soft, hard, base));
 }
 
-function limitIn(reader: OptionReader, key: 'soft' | 'hard', base: number | undefined): number | undefined {
+/** Milliseconds, false for none, undefined when it is left to the layers below. */
+function limitIn(reader: OptionReader, key: 'soft' | 'hard'): number | false | undefined {
   const value = reader.raw(key);
-  if (value === false) return undefined;
-  return value === undefined ? base : reader.duration(key, 0);
+  return value === undefined || value === false ? value : reader.duration(key, 0);
 }
 
-/**
- * Refuses a soft limit that would never be reached. Like {@link assertRetryWaits} it looks at what a task comes to in the
- * queue that it goes to.
- *
- * @throws {@link InvalidJobsOptionsError}
- * @internal
- */
-export function assertTimeLimit({ soft, hard }: ResolvedTimeLimit, path: string): void {
-  if (soft === undefined || hard === undefined || soft < hard) return;
-  const expected = `less than \`hard\`, which is ${hard} ms there; set both, or one of them to false for none`;
-  throw new InvalidJobsOptionsError(`${path}.soft`, expected, soft);
+function limitUnder(hard: number | false | undefined, base: ResolvedTimeLimit): ResolvedTimeLimit {
+  if (hard === undefined) return base;
+  if (!base.softFollows && !isNotBelow(base.soft, hard)) return { soft: base.soft, hard: hard || undefined };
+  return {
+    soft: hard === false ? undefined : Math.floor(hard * SOFT_SHARE),
+    hard: hard || undefined,
+    softFollows: true,
+  };
+}
+
+function limitAbove(
+  soft: number | false,
+  hard: number | false | undefined,
+  base: ResolvedTimeLimit,
+): ResolvedTimeLimit {
+  if (hard !== undefined) return { soft: soft || undefined, hard: hard || undefined };
+  if (!isNotBelow(soft, base.hard)) return { soft: soft || undefined, hard: base.hard };
+  const fitting = Math.min(Math.ceil((soft as number) / SOFT_SHARE), LONGEST_TIMER);
+  // Above the longest of all there is none.
+  return { soft: soft || undefined, hard: isNotBelow(soft, fitting) ? undefined : fitting };
+}
+
+function isNotBelow(soft: number | false | undefined, hard: number | false | undefined): boolean {
+  return typeof soft === 'number' && typeof hard === 'number' && soft >= hard;
 }
 
 function resolveJitter(reader: OptionReader, fallback: number): number {

@@ -7,7 +7,7 @@ import { resolveOptions } from './resolve-options.js';
 const DEVELOPMENT = {};
 const DEFAULTS = {
   retry: { attempts: 3, delay: 1_000, factor: 2, maxDelay: 600_000, jitter: 1 },
-  timeLimit: { soft: 540_000, hard: 600_000 },
+  timeLimit: { soft: 540_000, hard: 600_000, softFollows: true },
   priority: 5,
   expiresIn: undefined,
   keepResult: true,
@@ -108,7 +108,7 @@ describe('module options', () => {
     const errors = [new TypeError(), new RangeError(), Object.assign(new Error(), { name: 'Gone' }), new Error()];
     expect(errors.map((error) => retry.retryOn!(error))).toEqual([true, false, false, false]);
     expect(errors.map((error) => retry.giveUpOn!(error))).toEqual([false, true, true, false]);
-    expect([retry.maxElapsed, timeLimit]).toEqual([3_600_000, { soft: 540_000, hard: 3_600_000 }]);
+    expect([retry.maxElapsed, timeLimit]).toEqual([3_600_000, { soft: 3_240_000, hard: 3_600_000, softFollows: true }]);
     const open = queues.get('open')!.defaults;
     expect(open.retry).toMatchObject({ giveUpOn: undefined, maxElapsed: undefined, retryOn: retry.retryOn });
     expect(open.timeLimit).toEqual({});
@@ -178,11 +178,15 @@ describe('module options', () => {
     [{ defaults: { retry: { giveUpOn: ['E', /x/] } } }, 'defaults.retry.giveUpOn[1]', /but is an instance of RegExp/],
     [{ defaults: { retry: { maxElapsed: 0 } } }, 'defaults.retry.maxElapsed', /or false for no end, but is 0/],
     [
-      { defaults: { timeLimit: { soft: '10m' } } },
+      { defaults: { timeLimit: { soft: '10m', hard: '10m' } } },
       'defaults.timeLimit.soft',
-      /less than `hard`, which is 600000 ms there; set both, .*but is 600000/,
+      /less than `hard`, which is 600000 ms there; leave one of them out, .*but is "10m"/,
     ],
-    [{ defaults: { timeLimit: { hard: '1m' } } }, 'defaults.timeLimit.soft', /60000 ms there.*but is 540000/],
+    [
+      { queues: { mails: { defaults: { timeLimit: { soft: '2m', hard: 60_000 } } } } },
+      'queues.mails.defaults.timeLimit.soft',
+      /60000 ms there.*but is "2m"/,
+    ],
     [{ defaults: { timeLimit: true } }, 'defaults.timeLimit', /an object, but is true/],
     [{ defaults: { timeLimit: { hard: '25d' } } }, 'defaults.timeLimit.hard', /at most 2147483647 ms/],
     [{ defaults: { timeLimit: { soft: 0 } } }, 'defaults.timeLimit.soft', /above zero.*but is 0/],

@@ -8,7 +8,7 @@ import type {
 import { assertDeclaredQueue, isPlainObject, OptionReader, QUEUE_NAME } from './option-reader.js';
 import { resolveConnection } from './resolve-connection.js';
 import { resolveRouting } from './resolve-routing.js';
-import { assertRetryWaits, assertTimeLimit, resolveRetry, resolveTimeLimit } from './resolve-attempts.js';
+import { assertRetryWaits, resolveRetry, resolveTimeLimit } from './resolve-attempts.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 
 const SECOND = 1_000;
@@ -26,7 +26,7 @@ const DEFAULT_RETRY: ResolvedRetryPolicy = {
 };
 const DEFAULTS: ResolvedTaskDefaults = {
   retry: DEFAULT_RETRY,
-  timeLimit: { soft: 540 * SECOND, hard: 600 * SECOND },
+  timeLimit: { soft: 540 * SECOND, hard: 600 * SECOND, softFollows: true },
   priority: 5,
   expiresIn: undefined,
   keepResult: true,
@@ -89,7 +89,6 @@ function resolveDefaults(value: unknown, path: string, base: ResolvedTaskDefault
   const retry = resolveRetry(reader.raw('retry'), reader.at('retry'), base.retry);
   assertRetryWaits(retry, reader.at('retry'));
   const timeLimit = resolveTimeLimit(reader.raw('timeLimit'), reader.at('timeLimit'), base.timeLimit);
-  assertTimeLimit(timeLimit, reader.at('timeLimit'));
   return Object.freeze({
     retry,
     timeLimit,

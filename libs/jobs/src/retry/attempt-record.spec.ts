@@ -1,10 +1,16 @@
 import { BadRequestException } from '@nestjs/common';
-import { describeError, readAttempts, stackWithAttempt } from './attempt-record.js';
+import { describeError, lastStack, readAttempts, shortened, stackWithAttempt } from './attempt-record.js';
 
 class Unreadable extends Error {
   override get message(): string {
     throw new Error('no');
   }
+}
+
+function revoked(target: object): object {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
 }
 
 describe('what is told of what was thrown', () => {
@@ -38,6 +44,12 @@ describe('what is told of what was thrown', () => {
       new BadRequestException(['a must be a string', 'b should not be empty']),
       { name: 'BadRequestException', message: 'Bad Request Exception: a must be a string; b should not be empty' },
     ],
+    [
+      'a list of errors',
+      new AggregateError([new Error('first'), new TypeError('second')], 'all failed'),
+      { name: 'AggregateError', message: 'all failed: first; second' },
+    ],
+    ['a list that is revoked', Object.assign(new Error('m'), { errors: revoked([]) }), { name: 'Error', message: 'm' }],
     [
       'a response that is a list of something else',
       Object.assign(new Error('m'), { response: { message: [1, {}] } }),
@@ -76,5 +88,37 @@ describe('what is told of what was thrown', () => {
   it('survives a stack that is no string', () => {
     const attempt = { attempt: 1, startedAt: 'a', endedAt: 'b' };
     expect(readAttempts([stackWithAttempt(Object.assign(new Error('x'), { stack: 5 }), attempt)])).toEqual([attempt]);
+  });
+});
+
+describe('what is kept of the attempts before the last', () => {
+  const attempt = (error: Error): string =>
+    stackWithAttempt(error, {
+      attempt: 1,
+      startedAt: 'a',
+      endedAt: 'b',
+      error: describeError(error),
+      leftRunning: true,
+    });
+
+  it('is what the status tells of them, and no stack', () => {
+    const stacks = [attempt(new TypeError('one')), attempt(new Error('two', { cause: new Error('three') }))];
+    const kept = shortened(stacks);
+    expect(readAttempts(kept)).toEqual(readAttempts(stacks));
+    expect(lastStack(kept)).toBeUndefined();
+    expect(shortened(kept)).toEqual(kept);
+  });
+
+  it('is short of whatever they failed with', () => {
+    const odd = '\u0001'.repeat(10_000);
+    const deep = new Error(odd, { cause: new Error(odd, { cause: new Error(odd, { cause: new Error(odd) }) }) });
+    const kept = shortened(shortened([attempt(deep), 'x'.repeat(10_000)]));
+    expect(kept.map((stack) => stack.length < 10_000)).toEqual([true, true]);
+    expect(readAttempts(kept)[0]!.error).toMatchObject({
+      message: odd.slice(0, 500),
+      cause: { message: odd.slice(0, 500) },
+    });
+    expect(readAttempts(kept)[0]!.error!.cause).not.toHaveProperty('cause');
+    expect(shortened(null)).toEqual([]);
   });
 });

@@ -4,6 +4,8 @@ import type { JobAttempt, JobErrorInfo } from '../client/job-status.js';
 const MARKER = '\n@attempt ';
 const MAX_STACK = 4_096;
 const MAX_MESSAGE = 8_192;
+/** Of every attempt but the last that has ended. */
+const MAX_OLD_MESSAGE = 500;
 const MAX_NAME = 200;
 const MAX_DETAILS = 20;
 /** How many causes of causes are told. */
@@ -28,6 +30,31 @@ export function readAttempts(stacks: readonly string[] | null | undefined): JobA
     const at = stack.lastIndexOf(MARKER);
     return at < 0 ? [] : [JSON.parse(stack.slice(at + MARKER.length)) as JobAttempt];
   });
+}
+
+/**
+ * BullMQ's stacks before another one is added: of those nothing is kept but what the status tells of their attempts, and
+ * of long messages the beginning.
+ *
+ * @internal
+ */
+export function shortened(stacks: readonly string[] | null | undefined): string[] {
+  return (stacks ?? []).map((stack) => {
+    const at = stack.lastIndexOf(MARKER);
+    if (at < 0) return stack.slice(0, MAX_STACK);
+    // Has been shortened.
+    if (at === 0) return stack;
+    const { error, ...attempt } = JSON.parse(stack.slice(at + MARKER.length)) as JobAttempt;
+    return stackWithAttempt(undefined, { ...attempt, ...(error && { error: inBrief(error) }) });
+  });
+}
+
+function inBrief({ message, cause, ...error }: JobErrorInfo, causes = 1): JobErrorInfo {
+  return {
+    ...error,
+    message: text(message, MAX_OLD_MESSAGE),
+    ...(cause && causes > 0 && { cause: inBrief(cause, causes - 1) }),
+  };
 }
 
 /** When the first attempt began that something is known of; in a job that runs, milliseconds. @internal */
@@ -61,12 +88,21 @@ export function describeError(error: unknown, causes = MAX_CAUSES): JobErrorInfo
   };
 }
 
-/** What Nest's ValidationPipe finds wrong stands in the response of its exception, and nowhere else. */
+/**
+ * What Nest's ValidationPipe finds wrong stands in the response of its exception, what an AggregateError is made of in
+ * its errors, and nowhere else.
+ */
 function detailsOf(error: object): string {
-  const response = field(error, 'response');
-  const details = isObject(response) ? field(response, 'message') : undefined;
-  if (!Array.isArray(details) || !details.every((detail) => typeof detail === 'string')) return '';
-  return `: ${details.slice(0, MAX_DETAILS).join('; ')}`;
+  try {
+    const { response, errors } = error as { response?: { message?: unknown } | null; errors?: unknown };
+    const details = isObject(response) ? response.message : errors;
+    if (!Array.isArray(details)) return '';
+    const told = details.slice(0, MAX_DETAILS).map((detail) => (detail instanceof Error ? detail.message : detail));
+    return told.every((detail) => typeof detail === 'string') ? `: ${told.join('; ')}` : '';
+  } catch {
+    // A getter may throw, and so may a proxy.
+    return '';
+  }
 }
 
 /** The error's own stack, if it has one that can be read. */

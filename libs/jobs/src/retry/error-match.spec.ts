@@ -9,6 +9,13 @@ class Renamed extends Error {
 }
 class NoError {}
 
+/** Not even its prototype can be asked for. */
+function refusing(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
 const rule = (match: ErrorMatch, whenUnclear = false): ((error: unknown) => boolean) =>
   errorRule([match], 'retryOn', whenUnclear);
 
@@ -29,6 +36,8 @@ describe('[R2] which errors are meant', () => {
     ['a name, of a string', 'String', 'thrown', false],
     ['a name, of nothing', 'Error', undefined, false],
     ['a name, of an object without a prototype', 'Error', Object.create(null), false],
+    ['a class, of a proxy that refuses', CardError, refusing(), false],
+    ['a name, of a proxy that refuses', 'CardError', refusing(), false],
   ])('by %s', (_what, match, error, expected) => {
     expect(rule(match)(error)).toBe(expected);
   });
@@ -41,6 +50,9 @@ describe('[R2] which errors are meant', () => {
       },
       (async () => false) as unknown as ErrorMatch,
       (() => 1) as unknown as ErrorMatch,
+      () => {
+        throw refusing();
+      },
     ];
     for (const match of unclear) {
       expect([rule(match, true)(new Error('x')), rule(match, false)(new Error('x'))]).toEqual([true, false]);
@@ -49,6 +61,7 @@ describe('[R2] which errors are meant', () => {
       ...Array.from({ length: 2 }, () => 'Error: in the function'),
       ...Array.from({ length: 2 }, () => 'a promise'),
       ...Array.from({ length: 2 }, () => 'number'),
+      ...Array.from({ length: 2 }, () => 'object'),
     ]);
     warn.mockRestore();
   });

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { describeError } from './attempt-record.js';
 
 /**
  * Which errors are meant: a class (and those that extend it), a name (that of the error, or of its class or one which
@@ -33,7 +34,7 @@ export function errorRule(matches: readonly ErrorMatch[], path: string, whenUncl
 
 function ruleOf(match: ErrorMatch, path: string, whenUnclear: boolean): ErrorRule {
   if (typeof match === 'string') return (error) => namesOf(error).includes(match);
-  if (isClass(match)) return (error) => error instanceof match;
+  if (isClass(match)) return (error) => isInstance(error, match);
   return (error) => {
     let answer: unknown;
     try {
@@ -47,7 +48,7 @@ function ruleOf(match: ErrorMatch, path: string, whenUnclear: boolean): ErrorRul
         'The job is tried again where it is not clear.',
     );
     // A promise that nobody handles would end the process when it rejects.
-    if (answer instanceof Promise) answer.catch(() => {});
+    if (isInstance(answer, Promise)) (answer as Promise<unknown>).catch(() => {});
     return whenUnclear;
   };
 }
@@ -59,6 +60,15 @@ export function isClass(match: Class | ((error: unknown) => boolean)): match is 
   const prototype: unknown = match.prototype;
   if (typeof prototype !== 'object' || prototype === null) return false;
   return prototype === Error.prototype || prototype instanceof Error || /^class\b/.test(String(match));
+}
+
+function isInstance(error: unknown, match: Class): boolean {
+  try {
+    return error instanceof match;
+  } catch {
+    // A proxy may throw, and so may the class's own answer.
+    return false;
+  }
 }
 
 /** The name of an error, and those of its class and of the ones which that extends. @internal */
@@ -77,6 +87,8 @@ export function namesOf(error: unknown): unknown[] {
 }
 
 function kindOf(answer: unknown): string {
-  if (answer instanceof Promise) return 'a promise';
-  return answer instanceof Error ? `${answer.name}: ${answer.message}` : typeof answer;
+  if (isInstance(answer, Promise)) return 'a promise';
+  if (!isInstance(answer, Error)) return typeof answer;
+  const { name, message } = describeError(answer);
+  return `${name}: ${message}`;
 }

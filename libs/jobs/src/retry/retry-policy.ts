@@ -27,8 +27,9 @@ export interface RetryPolicy {
   /** These errors are final, whatever `retryOn` says. An empty list takes back an inherited one. @default none */
   giveUpOn?: ErrorMatch | readonly ErrorMatch[];
   /**
-   * No attempt begins later than this after the first one began; the job fails instead, with its last error. After a
-   * {@link Snooze} the time runs from the run that followed. `false`: no limit but `attempts`. @default false
+   * No retry is due later than this after the first attempt began; the job fails instead, with its last error. After a
+   * {@link Snooze} the time runs from the run that followed. One that is due in time runs also when its queue is behind.
+   * `false`: no limit but `attempts`. @default false
    */
   maxElapsed?: Duration | false;
 }

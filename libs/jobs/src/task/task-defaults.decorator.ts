@@ -1,4 +1,5 @@
-import { isPlainObject } from '../options/option-reader.js';
+import type { TimeLimit } from '../execution/time-limit.js';
+import { isPlainObject, parseDuration } from '../options/option-reader.js';
 import { InvalidTaskError } from './task.errors.js';
 import type { SharedTaskOptions, TaskOptions } from './task-options.js';
 
@@ -77,8 +78,18 @@ export function overShared<Options extends TaskOptions>(base: SharedTaskOptions,
     merged.retry = { ...base.retry, ...withoutUndefined(own.retry) };
   }
   if (isPlainObject(base.timeLimit) && isPlainObject(own.timeLimit)) {
-    merged.timeLimit = { ...base.timeLimit, ...withoutUndefined(own.timeLimit) };
+    merged.timeLimit = overTimeLimit(base.timeLimit, withoutUndefined(own.timeLimit));
   }
+  return merged;
+}
+
+/** Of a shared limit nothing stays that does not fit the task's own one. */
+function overTimeLimit(base: TimeLimit, own: TimeLimit): TimeLimit {
+  const merged = { ...base, ...own };
+  const [soft, hard] = [parseDuration(merged.soft), parseDuration(merged.hard)];
+  if (soft === undefined || hard === undefined || soft < hard) return merged;
+  if (!('soft' in own) && 'hard' in own) delete merged.soft;
+  if (!('hard' in own) && 'soft' in own) delete merged.hard;
   return merged;
 }
 

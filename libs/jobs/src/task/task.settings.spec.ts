@@ -56,14 +56,7 @@ describe('the time limit of a task', () => {
       'its soft limit is not below its hard one',
       { timeLimit: { soft: '5m', hard: '5m' } },
       {},
-      /"@Task of Mails\.send in MailModule\.timeLimit\.soft" must be less than `hard`, which is 300000 ms.*is 300000/,
-    ],
-    ['its hard limit is below the default soft one', { timeLimit: { hard: '30s' } }, {}, /30000 ms there.*is 540000/],
-    [
-      'the hard limit of its queue is lower',
-      { timeLimit: { soft: '5m' }, queue: 'short' },
-      { queues: { short } },
-      /120000/,
+      /"@Task of Mails\.send in MailModule\.timeLimit\.soft" must be less than `hard`, which is 300000 ms.*is "5m"/,
     ],
     ['it is no duration', { timeLimit: { soft: 'soon' } }, {}, /timeLimit\.soft" must be a duration/],
     ['it is true', { timeLimit: true as never }, {}, /timeLimit" must be an object, but is true/],
@@ -74,8 +67,41 @@ describe('the time limit of a task', () => {
 
   it('is that of the queue which a job goes to, where the task says nothing', () => {
     const { timeLimit, timeLimitIn } = resolve({ timeLimit: { hard: '20m' } }, { queues: { short } });
-    expect(timeLimit).toEqual({ soft: 540_000, hard: 1_200_000 });
+    expect(timeLimit).toEqual({ soft: 1_080_000, hard: 1_200_000, softFollows: true });
     expect(timeLimitIn('short')).toEqual({ soft: 60_000, hard: 1_200_000 });
     expect(resolve({ timeLimit: false }).timeLimit).toEqual({});
+  });
+
+  const none = { defaults: { timeLimit: false } } as const;
+  const softOnly = { defaults: { timeLimit: { soft: '5m', hard: false } } } as const;
+  const LONGEST = 2 ** 31 - 1;
+
+  it.each<[string, TaskOptions['timeLimit'], JobsModuleOptions, { soft?: number; hard?: number }]>([
+    ['a hard limit alone', { hard: '1m' }, {}, { soft: 54_000, hard: 60_000 }],
+    ['a hard limit of one millisecond', { hard: 1 }, {}, { soft: 0, hard: 1 }],
+    ['no hard limit', { hard: false }, {}, {}],
+    ['no soft limit', { soft: false }, {}, { hard: 600_000 }],
+    ['a soft limit that fits', { soft: '5m' }, {}, { soft: 300_000, hard: 600_000 }],
+    ['a soft limit that does not', { soft: '10m' }, {}, { soft: 600_000, hard: 666_667 }],
+    ['a soft limit of 24 days', { soft: '24d' }, {}, { soft: 2_073_600_000, hard: LONGEST }],
+    ['the longest soft limit', { soft: LONGEST }, {}, { soft: LONGEST }],
+    ['a hard limit under a soft one', { hard: '30s' }, { defaults: short.defaults }, { soft: 27_000, hard: 30_000 }],
+    ['a soft limit over a hard one', { soft: '3m' }, { defaults: short.defaults }, { soft: 180_000, hard: 200_000 }],
+    ['a hard limit, over none at all', { hard: '1m' }, none, { hard: 60_000 }],
+    ['a hard limit, where only a soft one was set', { hard: '6m' }, softOnly, { soft: 300_000, hard: 360_000 }],
+    ['no limit of its own, with none at the module', undefined, none, {}],
+  ])('of %s is made whole', (_what, timeLimit, options, expected) => {
+    const { soft, hard } = resolve({ ...(timeLimit !== undefined && { timeLimit }) }, options).timeLimit;
+    expect({ soft, hard }).toEqual({ soft: undefined, hard: undefined, ...expected });
+  });
+
+  it('follows a hard limit that is set further up, as long as nobody has set a soft one', () => {
+    const options: JobsModuleOptions = {
+      defaults: { timeLimit: { hard: '20m' } },
+      queues: { bulk: { defaults: { timeLimit: { hard: '1h' } } } },
+    };
+    const { timeLimitIn } = resolve({ timeLimit: { hard: '10s' } }, options);
+    expect([timeLimitIn('default').soft, timeLimitIn('bulk').soft]).toEqual([9_000, 9_000]);
+    expect(resolve({ queue: 'bulk' }, options).timeLimit).toMatchObject({ soft: 3_240_000, hard: 3_600_000 });
   });
 });

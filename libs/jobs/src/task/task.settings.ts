@@ -3,7 +3,7 @@ import type { TaskPlacement } from '../client/task-router.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { assertDeclaredQueue, OptionReader } from '../options/option-reader.js';
-import { assertRetryWaits, assertTimeLimit, resolveRetry, resolveTimeLimit } from '../options/resolve-attempts.js';
+import { assertRetryWaits, resolveRetry, resolveTimeLimit } from '../options/resolve-attempts.js';
 import type { ResolvedTimeLimit } from '../execution/time-limit.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 import type { ResolvedTaskOptions } from './task-definition.js';
@@ -52,7 +52,6 @@ export class TaskSettings {
     this.layerOf(task, place, decorator);
     const resolved = this.resolveCall(task, place, NOTHING, this.routeOf(name));
     assertRetryWaits(resolved.retry, `${decorator} of ${place}.retry`);
-    assertTimeLimit(resolved.timeLimit, `${decorator} of ${place}.timeLimit`);
     return resolved;
   }
 

@@ -1,13 +1,17 @@
 import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
-import { cancelMark, notACancelMark } from '../client/cancel-mark.js';
+import { CANCEL_MARK, cancelMark } from '../client/cancel-mark.js';
 import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import type { JobErrorInfo } from '../client/job-status.js';
 import { packResult, packSkip } from '../client/stored-result.js';
 import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
 import type { FailureIntents } from '../failure/failure-intents.js';
-import { describeError, NEVER_RAN, stackWithAttempt } from '../retry/attempt-record.js';
+import { describeError, NEVER_RAN, shortened, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
 import type { HeldJob } from './held-jobs.js';
+
+/** What BullMQ takes for no failure at all, whoever throws it: the message of its `Worker.RateLimitError()`. */
+const RATE_LIMIT_MARK = 'bullmq:rateLimitExceeded';
 
 /** Ends the job as failed: BullMQ does not try it again. */
 class AttemptFailed extends UnrecoverableError {}
@@ -80,6 +84,8 @@ function recorded(
   make: (message: string) => Error,
 ): Error {
   const described = describeError(error);
+  // BullMQ stores all of it again with each failure, and gives all of it to whoever fetches the job.
+  job.stacktrace = shortened(job.stacktrace);
   const stack = stackWithAttempt(error, {
     attempt: ran ? attemptNumber(job) : NEVER_RAN,
     startedAt: new Date(job.processedOn ?? Date.now()).toISOString(),
@@ -87,7 +93,7 @@ function recorded(
     error: described,
     ...(leftRunning && { leftRunning }),
   });
-  return reportWith(stack, () => make(notACancelMark(described.message)));
+  return reportWith(stack, () => make(harmless(described)));
 }
 
 /** Where the report itself is made interests nobody, and to find that out takes longer than all else here. */
@@ -99,4 +105,10 @@ function reportWith(stack: string, make: () => Error): Error {
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+/** What a task throws must not be taken for a word of the engine or of ours. The status reads the record. */
+function harmless({ name, message }: JobErrorInfo): string {
+  const isWord = message === RATE_LIMIT_MARK || message.startsWith(CANCEL_MARK);
+  return isWord ? `${name}: ${message}` : message;
 }

@@ -138,7 +138,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       this.logger.error(`Worker of queue ${queue}: ${error.message}`);
     });
     worker.on('locksRenewed', ({ jobIds }) => {
-      for (const id of jobIds) this.running.get(id)?.claimRenewed();
+      for (const id of jobIds) this.running.get(id)?.claimRenewed(worker.renewalAskedAt);
     });
     worker.on('lockRenewalFailed', (jobIds) => {
       for (const id of jobIds) this.verifyClaim(id);
@@ -235,6 +235,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       await settlesWithin(this.options.connectTimeout, Promise.all(workers.map((worker) => worker.abandon())));
     }
     this.background.refuse();
+    this.logLeftRunning();
     await leaving;
   }
 
@@ -260,6 +261,15 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     for (const id of unfinished) this.running.get(id)?.cutOff(new JobsShutdownError(id));
     await settlesWithin(this.options.connectTimeout, this.held.giveBackAll());
     this.logInterruption(unfinished);
+  }
+
+  /** Nothing that it does counts any more, and what runs on for hours would use up every grace: it is not waited for. */
+  private logLeftRunning(): void {
+    const ids = this.running.leftIds;
+    if (ids.length === 0) return;
+    this.logger.warn(
+      `Code that its hard time limit left running is not waited for and ends with the process: ${ids.join(', ')}`,
+    );
   }
 
   private logInterruption(unfinished: readonly string[]): void {
