@@ -112,7 +112,7 @@ describe.each(backends)('the job of a failure handler on $name', (backend) => {
     const job = await started.jobs.enqueue(task(Failing, 'fails'));
     const status = await ended(job.id);
     await started.jobs.deadLetters.discard(job.id);
-    workers.get('handlers')!.resume();
+    await workers.get('handlers')!.resume();
     expect(await ended(handlerJobId(job.id))).toMatchObject({ state: 'succeeded' });
     const { finishedAt, ...told } = Handler.failures[0]!;
     const { finishedAt: _stored, ...expected } = status;

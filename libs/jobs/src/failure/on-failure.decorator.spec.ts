@@ -142,7 +142,7 @@ describe('@OnFailure', () => {
 });
 
 // Compiled by the type check, never called: what it asserts are types.
-export function typesOf(): void {
+function typesOf(): void {
   const charge = task(Payments, 'charge');
   const refund = task(Payments, 'refund');
   expectTypeOf<PayloadOfTasks<[typeof charge]>>().toEqualTypeOf<{ orderId: string }>();
@@ -180,3 +180,4 @@ export function typesOf(): void {
   }
   expectTypeOf(Typed).toBeConstructibleWith();
 }
+void typesOf;
