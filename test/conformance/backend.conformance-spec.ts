@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import pg from 'pg';
 import { openBackend } from '../../libs/jobs/src/backend/open-backend.js';
-import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
+import type { CancelMark, QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
 import { backends, postgresUrl, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -205,15 +205,50 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
     beforeAll(() => (queue = backend.createQueue('cancelled')));
     afterAll(() => queue.close());
 
+    function mark(id: string, waiting: string): Promise<CancelMark[]> {
+      return backend.markCancelled(queue, [id], { waiting, active: `${waiting}, active` });
+    }
+
     it('marks what waits or is delayed, and keeps the first mark', async () => {
       await queue.add('job', {}, { jobId: 'job_waits', priority: 5 });
       await queue.add('job', {}, { jobId: 'job_delayed', delay: 3_600_000 });
-      expect(await backend.markCancelled(queue, 'job_waits', 'first')).toBe('marked');
-      expect(await backend.markCancelled(queue, 'job_waits', 'second')).toBe('marked');
-      expect(await backend.markCancelled(queue, 'job_delayed', 'first')).toBe('marked');
+      expect(await mark('job_waits', 'first')).toEqual(['marked']);
+      expect(await mark('job_waits', 'second')).toEqual(['marked']);
+      expect(await mark('job_delayed', 'first')).toEqual(['marked']);
       expect((await queue.getJob('job_waits'))?.deferredFailure).toBe('first');
       expect(await queue.getJobState('job_delayed')).not.toBe('delayed');
-      expect(await backend.markCancelled(queue, 'job_absent', 'x')).toBe('missing');
+      expect(await mark('job_absent', 'x')).toEqual(['missing']);
+    });
+
+    it('marks many, each by what it is, and reads the marks', async () => {
+      const name = 'cancelled-many';
+      const many = backend.createQueue(name);
+      const [entered, open] = [signal(), signal()];
+      const worker = backend.createWorker(
+        name,
+        async (job, _token) => {
+          if (job.id !== 'job_runs') return;
+          entered.reach();
+          await open.reached;
+        },
+        { concurrency: 1, lease: 30_000 },
+      );
+      await many.add('job', {}, { jobId: 'job_ended', priority: 1 });
+      await many.add('job', {}, { jobId: 'job_runs', priority: 2 });
+      await many.add('job', {}, { jobId: 'job_waits', priority: 3 });
+      const running = worker.run();
+      await entered.reached;
+      const ids = ['job_waits', 'job_absent', 'job_runs', 'job_ended'];
+      const marks = { waiting: 'cancelled', active: 'asked to stop' };
+      expect(await backend.markCancelled(many, ids, marks)).toEqual(['marked', 'missing', 'active', 'finished']);
+      expect(await backend.deferredFailures(many, ids)).toEqual(['cancelled', undefined, 'asked to stop', undefined]);
+      open.reach();
+      await eventually(async () =>
+        expect(await many.getJobCounts('completed', 'failed')).toEqual({ completed: 2, failed: 1 }),
+      );
+      await worker.close();
+      await running;
+      await many.close();
     });
 
     it.each(CONCURRENCIES)('never both runs and cancels a job, at concurrency %i', async (concurrency) => {
@@ -231,7 +266,11 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
       const ids = Array.from({ length: 200 }, (_, n) => `job-${n}`);
       const marks = await inParallel(200, concurrency, async (n) => {
         await raced.add('job', {}, { jobId: ids[n]! });
-        return backend.markCancelled(raced, ids[n]!, 'cancelled');
+        const [found] = await backend.markCancelled(raced, [ids[n]!], {
+          waiting: 'cancelled',
+          active: 'asked to stop',
+        });
+        return found;
       });
       await eventually(async () => {
         const { completed = 0, failed = 0 } = await raced.getJobCounts('completed', 'failed');

@@ -77,6 +77,23 @@ describe.each(backends)('the sample API on $name', (backend) => {
     await eventually(async () => expect(await readdir(join(api.directory, 'reports', 'uploads'))).toEqual([]));
   });
 
+  it('[A6] stops a report that is being made, and leaves nothing of it behind', async () => {
+    // Two million rows, nearly as much as is taken.
+    const sent = await post(`a,b\n${'x,1\n'.repeat(2_000_000)}`, 'text/csv', '?groupBy=a&measure=b');
+    const { id, pollUrl } = (await sent.json()) as Accepted;
+    const status = async (): Promise<JobStatus> => (await (await fetch(api.url + pollUrl)).json()) as JobStatus;
+    await eventually(async () => (await status()).stage?.name === 'PROCESSING', { timeout: 60_000, interval: 5 });
+    const cancelled = await fetch(api.url + pollUrl, { method: 'DELETE' });
+    expect(cancelled.status).toBe(202);
+    expect(await cancelled.json()).toEqual({ cancelled: true });
+    const last = (await pollUntilEnded(api.url, pollUrl)).at(-1);
+    expect(last).toMatchObject({ state: 'cancelled', attempt: 1 });
+    const reports = join(api.directory, 'reports');
+    expect(await readdir(join(reports, 'uploads'))).toEqual([]);
+    expect(await readdir(reports)).not.toContain(id);
+    expect((await fetch(`${api.url}${pollUrl}`, { method: 'DELETE' })).status).toBe(202);
+  });
+
   const bad: [string, string, string, RegExp][] = [
     ['an empty file', '', 'FILE_EMPTY', /empty/i],
     ['a file of only a header', 'a,b\n', 'FILE_EMPTY', /row/i],

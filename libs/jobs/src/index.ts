@@ -51,6 +51,7 @@ export {
   PayloadTooLargeError,
   ResultTimeoutError,
 } from './client/client.errors.js';
+export type { CancelReport } from './client/job-canceller.js';
 export { BackgroundWorkRefusedError } from './client/background-work.error.js';
 
 export { InvalidArgumentError } from './client/invalid-argument.error.js';
@@ -86,7 +87,8 @@ export type { DeadLetterFilter, DeadLetterListOptions } from './dead-letters/dea
 export type { RedriveRefusal, RedriveReport } from './dead-letters/redrive-report.js';
 export { DeadLetterNotFoundError, InvalidDeadLetterFilterError } from './dead-letters/dead-letter.errors.js';
 
-export { JobsRunner, type Consumption } from './worker/jobs.runner.js';
+export { JobsRunner } from './worker/jobs.runner.js';
+export type { Consumption } from './worker/consumption.js';
 export {
   BackendUnavailableError,
   MigrationsMissingError,

@@ -11,6 +11,7 @@ import { JobsCoreModule } from './jobs-core.module.js';
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
 import { HOLDS_WORKERS } from './options/one-jobs-module.js';
 import { BootReport } from './worker/boot-report.js';
+import { CancelWatch } from './worker/cancel-watch.js';
 import { JobsRunner } from './worker/jobs.runner.js';
 import { WorkerPresence } from './worker/worker-presence.js';
 
@@ -49,6 +50,7 @@ import { WorkerPresence } from './worker/worker-presence.js';
     FailureIntents,
     BootReport,
     WorkerPresence,
+    CancelWatch,
     DeadLetterSweeper,
     JobsRunner,
   ],

@@ -47,6 +47,11 @@ export class ReportStore {
     await rename(unfinished, join(this.folderOf(jobId), RESULT_FILE));
   }
 
+  /** Removes whatever there is of a report. */
+  async discard(jobId: string): Promise<void> {
+    await rm(this.folderOf(jobId), { recursive: true, force: true });
+  }
+
   async uploadFolder(): Promise<string> {
     const folder = join(this.root, 'uploads');
     await mkdir(folder, { recursive: true });

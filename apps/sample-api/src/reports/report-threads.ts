@@ -19,8 +19,15 @@ export class ReportThreads implements OnApplicationShutdown {
 
   constructor(private readonly config: ConfigService<Environment, true>) {}
 
-  /** `onNews` is awaited for each piece of news, in order; all of it has been told when the promise resolves. */
-  async generate(order: ReportOrder, onNews: (news: ReportNews) => Promise<void>): Promise<ReportFigures> {
+  /**
+   * `onNews` is awaited for each piece of news, in order; all of it has been told when the promise resolves. When the
+   * signal is aborted the thread is ended, wherever it is, and the promise rejects.
+   */
+  async generate(
+    order: ReportOrder,
+    signal: AbortSignal,
+    onNews: (news: ReportNews) => Promise<void>,
+  ): Promise<ReportFigures> {
     const { port1: ours, port2: theirs } = new MessageChannel();
     let told = Promise.resolve();
     ours.on('message', (news: ReportNews | 'end') => {
@@ -34,7 +41,7 @@ export class ReportThreads implements OnApplicationShutdown {
     });
     const closed = once(ours, 'close');
     try {
-      const answer = await this.start().run({ order, port: theirs }, { transferList: [theirs] });
+      const answer = await this.start().run({ order, port: theirs }, { transferList: [theirs], signal });
       await closed;
       await told;
       if ('problem' in answer) {

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import { NonRetryableError, Task, type JobContext } from 'nestjs-jobs';
+import { JobCancelledError, NonRetryableError, Task, type JobContext } from 'nestjs-jobs';
 import { datasetPath } from './datasets.js';
 import { CSV_FILE, PDF_FILE } from './generate-report.js';
 import {
@@ -38,13 +38,18 @@ export class Reports {
         groupBy,
         measure,
       };
-      const figures = await this.threads.generate(order, async (news) => {
+      const figures = await this.threads.generate(order, job.signal, async (news) => {
         await ('stage' in news ? job.stage(news.stage) : job.progress(news.percent));
       });
       const summary = { dataset, ...figures, files: filesOf(job.id) };
       await this.store.finish(job.id, summary);
       return summary;
     } catch (error) {
+      // Another attempt would need the upload, and could go on with what is there. After a cancellation there is none.
+      if (job.signal.reason instanceof JobCancelledError) {
+        await this.store.discard(job.id);
+        await this.forget(source);
+      }
       if (error instanceof ReportProblem) {
         await this.forget(source);
         throw new NonRetryableError(error.message, { code: error.code });

@@ -1,12 +1,19 @@
 import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
 import type { FailedJobs } from './failed-jobs.js';
+import type { FleetMessages } from './fleet-messages.js';
 import type { JobsWorker } from './jobs-worker.js';
 import type { Ledger } from './ledger.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import type { TagIndex } from './tag-index.js';
 
-/** What a job was found to be when it was marked as cancelled. @internal */
+/** What a job was found to be when it was to be marked as cancelled. @internal */
 export type CancelMark = 'marked' | 'active' | 'finished' | 'missing';
+
+/** What is written into a job that is cancelled: one that waits, or one that is active. @internal */
+export interface CancelMarks {
+  readonly waiting: string;
+  readonly active: string;
+}
 
 /** @internal */
 export interface WorkerSettings {
@@ -28,6 +35,7 @@ export interface QueueBackend {
   readonly ledger: Ledger;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
+  readonly messages: FleetMessages;
   createQueue(name: string): Queue;
   /**
    * A queue that only adds jobs, with statements of the caller's transaction. It holds nothing that must be closed.
@@ -40,10 +48,15 @@ export interface QueueBackend {
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker;
   createQueueEvents(name: string): QueueEvents;
   /**
-   * Sets BullMQ's own deferred failure on a job, unless it is active or finished, in one atomic step: the next worker
-   * that fetches the job fails it with `mark` as the reason, without running it.
+   * Sets BullMQ's own deferred failure on jobs that have not finished, of each in one atomic step and unless it has one:
+   * the next worker that fetches the job fails it with the mark as the reason, without running it. An active one runs on,
+   * and may finish as if nothing had been set.
+   *
+   * @param jobIds - a few hundred at most: the store serves nobody else meanwhile.
    */
-  markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark>;
+  markCancelled(queue: Queue, jobIds: readonly string[], marks: CancelMarks): Promise<CancelMark[]>;
+  /** The deferred failures of jobs, in one round trip. */
+  deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /**
    * Lets another worker have an active job at once, before every other of its queue, in one atomic step. No attempt and
    * no stall is counted, and whatever the attempt that held it still reports of its end is refused.

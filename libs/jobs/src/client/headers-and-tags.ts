@@ -46,14 +46,20 @@ export function mergeHeaders(
   );
 }
 
+/** Whether a job can have it as a tag. @internal */
+export function isTag(value: unknown): value is string {
+  return typeof value === 'string' && TAG.test(value) && !findNotJson(value);
+}
+
+/** @internal */
+export const TAG_RULE = 'a string of 1 to 64 characters, none of them a control character';
+
 /** Checks the option `tags`, and leaves out what stands in it twice. @internal */
 export function readTags(value: unknown, path: string): readonly string[] | undefined {
   if (value === undefined) return undefined;
   if (!Array.isArray(value)) throw new InvalidJobsOptionsError(path, "an array of strings like ['acme']", value);
   for (const [n, tag] of (value as unknown[]).entries()) {
-    if (typeof tag === 'string' && TAG.test(tag) && !findNotJson(tag)) continue;
-    const expected = 'a string of 1 to 64 characters, none of them a control character';
-    throw new InvalidJobsOptionsError(`${path}[${n}]`, expected, tag);
+    if (!isTag(tag)) throw new InvalidJobsOptionsError(`${path}[${n}]`, TAG_RULE, tag);
   }
   const tags = [...new Set(value as string[])];
   if (tags.length > MOST_TAGS) {

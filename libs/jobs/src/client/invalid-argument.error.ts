@@ -5,6 +5,7 @@ import { findNotJson } from './json-check.js';
 
 /** The last time that a Date can be. */
 const LATEST = 8.64e15;
+const LONGEST_REASON = 500;
 
 /**
  * A method of a {@link JobHandle} or a {@link JobContext}, or one of the exceptions that a task ends with, was given
@@ -33,6 +34,11 @@ export function requireText(what: string, value: unknown, maxLength: number): st
   }
   const expected = `text of 1 to ${maxLength} characters, without U+0000 and half surrogate pairs`;
   throw invalidArgument(what, expected, value);
+}
+
+/** Of a cancellation. @internal */
+export function requireReason(reason: string | undefined): string | undefined {
+  return reason === undefined ? undefined : requireText('the reason of a cancellation', reason, LONGEST_REASON);
 }
 
 /** @internal */

@@ -2,7 +2,7 @@ import type { Duration } from '../options/jobs-options.js';
 import { BlockingResultError } from '../execution/execution.errors.js';
 import { JobCancelledError, JobFailedError, JobNotFoundError, ResultTimeoutError } from './client.errors.js';
 import { currentJob } from './current-job.js';
-import { requireDuration, requireText } from './invalid-argument.error.js';
+import { requireDuration, requireReason } from './invalid-argument.error.js';
 import type { JobState, JobStatus } from './job-status.js';
 
 /** What a handle asks of the client. @internal */
@@ -19,7 +19,6 @@ export interface ExpectedStart {
   readonly delay: number;
 }
 
-const LONGEST_REASON = 500;
 const NOW: ExpectedStart = { state: 'pending', delay: 0 };
 
 /**
@@ -93,15 +92,17 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * Cancels the job if it is not running yet. Its id still answers, with the state `cancelled` and the reason.
+   * Cancels the job. One that waits will not run any more: its id still answers, with the state `cancelled` and the reason.
+   * One that runs, in whichever process, is asked to stop: `job.signal` is aborted with {@link JobCancelledError} there,
+   * `status.cancelRequested` says so until it has ended, and after the module's `cancelGrace` (30 s) the attempt is ended
+   * while its code runs on. It ends `cancelled` when it throws, and `succeeded` when it returns all the same.
    *
    * @param options - `reason`: shown in the status; at most 500 characters.
-   * @returns whether it is cancelled now: false for a job that runs or has ended.
+   * @returns true when the job is cancelled now or has been asked to stop; false when it had ended otherwise before.
    * @throws {@link JobNotFoundError}; {@link InvalidArgumentError}.
    */
   async cancel(options: { reason?: string } = {}): Promise<boolean> {
     const { reason } = options;
-    if (reason !== undefined) requireText('the reason of cancel()', reason, LONGEST_REASON);
-    return this.#operations.cancel(this.id, reason);
+    return this.#operations.cancel(this.id, requireReason(reason));
   }
 }

@@ -49,6 +49,8 @@ export interface JobStatus {
   state: JobState;
   /** Why it was cancelled or skipped, when a reason was given. */
   reason?: string;
+  /** It ran when it was cancelled, and has been asked to stop. Until it has ended, nobody knows how it will. */
+  cancelRequested?: true;
   /** The last stage that the running or last attempt named, and what it said of it. */
   stage?: { name: string; meta?: unknown };
   /** What the running or last attempt reported: a percentage or an object. */

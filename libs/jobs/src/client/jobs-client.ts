@@ -6,7 +6,6 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
-import { cancelMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
 import { claimInDoubt } from './current-job.js';
 import { enqueueCall } from './enqueue-call.js';
@@ -22,6 +21,7 @@ import {
 } from './enqueue-options.js';
 import { JobHandle, type JobOperations } from './job-handle.js';
 import { queueOfJobId } from './job-id.js';
+import { JobCanceller, type CancelReport } from './job-canceller.js';
 import { JobReader } from './job-reader.js';
 import type { Sent } from './first-of-its-id.js';
 import { JobSender } from './job-sender.js';
@@ -53,6 +53,7 @@ const ANY_AGE = -365 * 24 * 3_600_000;
 export class JobsClient implements JobOperations {
   private readonly preparer: JobPreparer;
   private readonly sender: JobSender;
+  private readonly canceller: JobCanceller;
 
   constructor(
     private readonly queues: Queues,
@@ -65,6 +66,7 @@ export class JobsClient implements JobOperations {
     this.preparer = new JobPreparer(settings, routing, options);
     const taggedFor = Math.max(options.keepFor, options.keepFailedFor) + LONGEST_WAIT;
     this.sender = new JobSender(queues, backend, reader, { connectTimeout: options.connectTimeout, taggedFor });
+    this.canceller = new JobCanceller(queues, backend, reader, this.sender);
   }
 
   async enqueue<Payload, Result>(
@@ -135,11 +137,11 @@ export class JobsClient implements JobOperations {
   async cancel(id: string, reason: string | undefined): Promise<boolean> {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) throw new JobNotFoundError(id);
-    const queue = this.queues.get(queueName);
-    const found = await this.sender.reach(() => this.backend.markCancelled(queue, id, cancelMark(reason)));
-    if (found === 'missing') throw new JobNotFoundError(id);
-    if (found === 'finished') return (await this.status(id))?.state === 'cancelled';
-    return found === 'marked';
+    return this.canceller.cancel(queueName, id, reason);
+  }
+
+  cancelByTag(tag: string, reason: string | undefined): Promise<CancelReport> {
+    return this.canceller.cancelByTag(tag, (queue) => this.options.queues.has(queue), reason);
   }
 
   /** A backend that was away for every job is what it is for one. */

@@ -6,6 +6,9 @@ import { TaskSettings } from '../task/task.settings.js';
 import { BackgroundWork } from './background-work.js';
 import type { EnqueuedJobs, EnqueueEntries } from './enqueue-entries.js';
 import type { EnqueueTransaction } from './enqueue-options.js';
+import { isTag, TAG_RULE } from './headers-and-tags.js';
+import { invalidArgument, requireReason } from './invalid-argument.error.js';
+import type { CancelReport } from './job-canceller.js';
 import type { JobHandle } from './job-handle.js';
 import type { JobStatus } from './job-status.js';
 import { JobsClient, type EnqueueArguments } from './jobs-client.js';
@@ -120,6 +123,28 @@ export class JobsService {
   /** The handle of a job by its id; whether there is such a job shows when it is asked. */
   job(id: string): JobHandle {
     return this.client.job(id);
+  }
+
+  /**
+   * Cancels all jobs with a tag that have not ended, as {@link JobHandle.cancel} does each of them.
+   *
+   * @param options - `reason`: shown in the status; at most 500 characters.
+   * @returns how many there were. Jobs that are enqueued at the same time may be missed.
+   * @throws {@link InvalidArgumentError}; {@link BackendUnavailableError} within `connectTimeout`, with some of the jobs
+   * cancelled perhaps: call it again.
+   * @example
+   * ```ts
+   * import { JobsService } from 'nestjs-jobs';
+   *
+   * export async function customerHasLeft(jobs: JobsService, customer: string): Promise<void> {
+   *   const { cancelled, asked } = await jobs.cancelByTag(customer, { reason: 'the customer has left' });
+   *   console.log(`${cancelled} jobs will not run, ${asked} are asked to stop.`);
+   * }
+   * ```
+   */
+  async cancelByTag(tag: string, options: { reason?: string } = {}): Promise<CancelReport> {
+    if (!isTag(tag)) throw invalidArgument('the tag', TAG_RULE, tag);
+    return this.client.cancelByTag(tag, requireReason(options.reason));
   }
 
   /** Where several jobs stand, by id; null for those that are not there. */

@@ -1,6 +1,6 @@
 import type { JobState as EngineState } from 'bullmq';
 import { NEVER_RAN, readAttempts } from '../retry/attempt-record.js';
-import { readCancelMark } from './cancel-mark.js';
+import { readCancelMark, readCancelRequest, type Cancellation } from './cancel-mark.js';
 import { maxAttempts, progressOf, saidOfAttempt, type ProgressRecord, type StoredJob } from './envelope.js';
 import type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './job-status.js';
 import { unpackResult } from './stored-result.js';
@@ -25,6 +25,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     ...(reason !== undefined && { reason }),
     ...(said?.stage && { stage: said.stage }),
     ...(said?.progress !== undefined && { progress: said.progress }),
+    ...askedToStop(job, engineState),
     attempt,
     maxAttempts: maxAttempts(job),
     attempts,
@@ -74,14 +75,20 @@ function stateOf(
 }
 
 /**
- * Marked jobs count as cancelled at once, not when a worker gets to them. The mark is set on no active job; one that
- * is active with a mark has been fetched since and ends without running.
+ * Marked jobs count as cancelled at once, not when a worker gets to them. That mark is set on no active job; one that
+ * is active with it has been fetched since and ends without running.
  */
-function readCancellation(job: StoredJob, engineState: EngineState): { reason?: string } | undefined {
+function readCancellation(job: StoredJob, engineState: EngineState): Cancellation | undefined {
   if (engineState === 'completed') return undefined;
-  return (
-    readCancelMark(job.deferredFailure) ?? (engineState === 'failed' ? readCancelMark(job.failedReason) : undefined)
-  );
+  if (engineState !== 'failed') return readCancelMark(job.deferredFailure);
+  return readCancelMark(job.failedReason) ?? readCancelRequest(job.failedReason);
+}
+
+/** Of a job that ran when it was to be cancelled: until it has ended, nobody knows how it will. */
+function askedToStop(job: StoredJob, engineState: EngineState): Partial<JobStatus> {
+  if (engineState === 'completed' || engineState === 'failed') return {};
+  const request = readCancelRequest(job.deferredFailure);
+  return request ? { cancelRequested: true, ...request } : {};
 }
 
 /**

@@ -20,11 +20,21 @@ export type FailedAttempt =
       readonly leftRunning?: boolean;
     };
 
+/** @internal */
+export type CancelledAttempt = {
+  readonly kind: 'cancelled';
+  readonly reason: string | undefined;
+  /** Of an attempt that ran: what it ended with when it had been asked to stop. */
+  readonly error?: unknown;
+  readonly leftRunning?: boolean;
+};
+
 /**
  * How an attempt ended; decided by the executor alone. The set is closed.
  *
  * `skipped` is a success with a reason, `snoozed` waits for its time again, `released` is given back unfinished: the last
- * two spend no attempt. `cancelled` was not run at all. Of a `lost` one nothing is told: the job is somebody else's.
+ * two spend no attempt. A
+ * `cancelled` one was not run at all, or has an `error`. Of a `lost` one nothing is told: the job is somebody else's.
  *
  * @internal
  */
@@ -32,7 +42,7 @@ export type AttemptOutcome =
   | { readonly kind: 'succeeded'; readonly result: unknown }
   | { readonly kind: 'skipped'; readonly reason: string }
   | FailedAttempt
-  | { readonly kind: 'cancelled'; readonly reason: string }
+  | CancelledAttempt
   | { readonly kind: 'snoozed'; readonly until: number }
   | { readonly kind: 'released'; readonly until: number }
   | { readonly kind: 'lost' };

@@ -1,9 +1,11 @@
 import type { TaskRef } from '../task/task-ref.js';
+import { JobCancelledError } from '../client/client.errors.js';
 import { currentJob, runAsJob, type CurrentJob } from '../client/current-job.js';
 import { attemptNumber, maxAttempts, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { invalidArgument, requireJson, requireText } from '../client/invalid-argument.error.js';
 import type { JobHandle } from '../client/job-handle.js';
 import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
+import { AttemptClaim } from './attempt-claim.js';
 import { isControlException, type ControlException } from './control-exceptions.js';
 import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
 import type { JobClaims } from './job-claims.js';
@@ -23,15 +25,18 @@ export class JobContext implements CurrentJob {
   private recorded: ControlException | undefined;
   private over = false;
   private isCutOff = false;
-  private claimIsLost = false;
-  private renewedAt = 0;
+  private cancellation: JobCancelledError | undefined;
+  private readonly claim: AttemptClaim;
+  /** Called when the job is cancelled. @internal */
+  onCancel: (() => void) | undefined;
 
   /** @internal */
   constructor(
     private readonly stored: StoredJob,
     private readonly client: Pick<JobsClient, 'enqueue'>,
-    private readonly claims: Pick<JobClaims, 'lease' | 'holds'>,
+    claims: Pick<JobClaims, 'lease' | 'holds'>,
   ) {
+    this.claim = new AttemptClaim(stored, claims);
     this.said = { attempt: attemptNumber(stored) };
     const snoozedUntil = saidOfAttempt(stored)?.snoozedUntil;
     if (snoozedUntil !== undefined) this.said.snoozedUntil = snoozedUntil;
@@ -101,7 +106,7 @@ export class JobContext implements CurrentJob {
   /**
    * Aborted when the work should stop, with a typed error as its `reason`: {@link SoftTimeLimitError} or
    * {@link HardTimeLimitError} when it takes too long, {@link JobsShutdownError} when the process shuts down and cannot
-   * wait any longer, {@link ClaimLostError} when it was frozen or cut off and the job runs elsewhere. Hand it to whatever
+   * wait any longer, {@link JobCancelledError} when the job was cancelled, {@link ClaimLostError} when it was frozen or cut off and the job runs elsewhere. Hand it to whatever
    * takes one, as `fetch` does, and call `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
    */
   get signal(): AbortSignal {
@@ -207,12 +212,12 @@ export class JobContext implements CurrentJob {
 
   /** @internal */
   claimRenewed(askedAt: number): void {
-    this.renewedAt = askedAt;
+    this.claim.renewed(askedAt);
   }
 
   /** Whether the job was found to be somebody else's. @internal */
   get hasLostClaim(): boolean {
-    return this.claimIsLost;
+    return this.claim.isLost;
   }
 
   /**
@@ -222,17 +227,27 @@ export class JobContext implements CurrentJob {
    * @internal
    */
   claimInDoubt(): Promise<void> | undefined {
-    const claimedAt = Math.max(this.renewedAt, this.stored.processedOn ?? 0);
-    if (this.over || Date.now() - claimedAt <= this.claims.lease) return undefined;
-    return this.verifyClaim();
+    return this.over || !this.claim.isInDoubt ? undefined : this.verifyClaim();
   }
 
   /** @internal */
   async verifyClaim(): Promise<void> {
-    if (await this.claims.holds(this.stored)) return;
-    // Also of an attempt that the hard limit has ended meanwhile: what it says of its end would be refused.
-    this.claimIsLost = true;
-    if (!this.over) this.cutOff(new ClaimLostError(this.id));
+    await this.claim.verify();
+    // One that the hard limit has ended meanwhile has lost it as well: what it says of its end would be refused.
+    if (this.claim.isLost && !this.over) this.cutOff(new ClaimLostError(this.id));
+  }
+
+  /** Asks the code to stop; the first time counts. @internal */
+  cancel(reason: string | undefined): void {
+    if (this.over || this.cancellation) return;
+    this.cancellation = new JobCancelledError(this.id, reason);
+    this.abort(this.cancellation);
+    this.onCancel?.();
+  }
+
+  /** Why the job is to end as cancelled, unless it ends well. @internal */
+  get cancelled(): JobCancelledError | undefined {
+    return this.cancellation;
   }
 
   /**

@@ -20,9 +20,9 @@ import { retryAfterOf } from '../retry/retry-after.js';
 import { retryDelay } from '../retry/retry-policy.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
-import type { AttemptOutcome, FailedAttempt } from './attempt-outcome.js';
+import type { AttemptOutcome, CancelledAttempt, FailedAttempt } from './attempt-outcome.js';
 import { RetryLater, Skip, Snooze } from './control-exceptions.js';
-import { Deadlines } from './deadlines.js';
+import { Deadlines, type Watch } from './deadlines.js';
 import {
   HardTimeLimitError,
   JobStalledError,
@@ -104,6 +104,7 @@ export class TaskExecutor {
         if (isOver) return this.running.stopped(context);
         isOver = true;
         this.deadlines.forget(watch);
+        this.deadlines.forget(grace);
         const finish = (): void => {
           this.running.delete(context);
           context.end();
@@ -118,18 +119,28 @@ export class TaskExecutor {
         if (doubt) doubt.then(finish, finish);
         else finish();
       };
+      const cutOff = (error: Error): void => {
+        end(() => ({ ...this.afterError(task, job, context, error), leftRunning: true }));
+        context.cutOff(error);
+        this.running.left(context);
+      };
       const watch = this.deadlines.watch(
         {
           passSoftLimit: (limit) => context.abort(new SoftTimeLimitError(context.id, limit)),
-          passHardLimit: (limit) => {
-            const error = new HardTimeLimitError(context.id, limit);
-            end(() => ({ ...this.afterError(task, job, error), leftRunning: true }));
-            context.cutOff(error);
-            this.running.left(context);
-          },
+          passHardLimit: (limit) => cutOff(new HardTimeLimitError(context.id, limit)),
         },
         task.timeLimitIn(job.queueName),
       );
+      let grace: Watch | undefined;
+      context.onCancel = () => {
+        const passHardLimit = (): void => cutOff(context.cancelled!);
+        grace = this.deadlines.watch(
+          { passSoftLimit() {}, passHardLimit },
+          { soft: undefined, hard: this.options.cancelGrace },
+        );
+      };
+      // It may have been asked before it began.
+      if (context.cancelled) context.onCancel();
       const onThrow = (error: unknown): void => end(() => this.afterThrow(task, job, context, error));
       try {
         JobContext.run(context, () => this.handlerOf(task)(payload, context)).then(
@@ -174,12 +185,18 @@ export class TaskExecutor {
   ): AttemptOutcome | Promise<AttemptOutcome> {
     const error = context.control ?? thrown;
     if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
-    if (!(error instanceof Snooze)) return this.afterError(task, job, error);
+    if (!(error instanceof Snooze) || context.cancelled) return this.afterError(task, job, context, error);
     const until = Date.now() + error.delay;
     return context.written().then(() => ({ kind: 'snoozed', until }));
   }
 
-  private afterError(task: TaskDefinition, job: StoredJob, error: unknown): FailedAttempt {
+  private afterError(
+    task: TaskDefinition,
+    job: StoredJob,
+    { cancelled }: JobContext,
+    error: unknown,
+  ): FailedAttempt | CancelledAttempt {
+    if (cancelled) return { kind: 'cancelled', reason: cancelled.reason, error };
     const attempt = attemptNumber(job);
     const policy = task.retryIn(job.queueName);
     const failed = { kind: 'failed', error, ran: true } as const;

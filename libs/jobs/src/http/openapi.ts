@@ -72,6 +72,7 @@ export const jobStatusSchema: Schema = {
     queue: { type: 'string' },
     state: { type: 'string', enum: STATES },
     reason: { type: 'string', description: 'Why it was cancelled, or why there was nothing to do' },
+    cancelRequested: { type: 'boolean', description: 'It has been asked to stop, and has not ended yet' },
     stage: { type: 'object', properties: { name: { type: 'string' }, meta: anything } },
     progress: anything,
     attempt: { type: 'integer', description: 'The running or last attempt; 0 before the first' },

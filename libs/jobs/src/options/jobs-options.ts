@@ -135,6 +135,11 @@ export interface JobsModuleOptions {
    * that died runs again between one and two leases later. One value for the whole fleet. @default '30s'
    */
   lease?: Duration;
+  /**
+   * How long a task that runs when its job is cancelled has to stop: `job.signal` is aborted at once, and after this the
+   * attempt is ended while its code runs on, as by a hard time limit. @default '30s'
+   */
+  cancelGrace?: Duration;
   shutdown?: {
     /**
      * How long a stopping process waits for its running jobs. The default leaves five of the thirty seconds that
@@ -161,6 +166,7 @@ export interface ResolvedJobsOptions {
   readonly maxPayloadSize: number;
   readonly unknownTaskGrace: number;
   readonly lease: number;
+  readonly cancelGrace: number;
   readonly shutdownGrace: number;
 }
 

@@ -49,6 +49,7 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     'payload',
     'unknownTaskGrace',
     'lease',
+    'cancelGrace',
     'shutdown',
   ]);
   const defaultQueue = reader.text('defaultQueue', 'default', QUEUE_NAME, QUEUE_NAME_RULE);
@@ -75,6 +76,7 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     maxPayloadSize: payload.byteSize('maxSize', 256 * 1024),
     unknownTaskGrace: reader.duration('unknownTaskGrace', HOUR),
     lease: reader.duration('lease', 30 * SECOND),
+    cancelGrace: reader.duration('cancelGrace', 30 * SECOND),
     shutdownGrace: shutdown.duration('grace', 25 * SECOND),
   };
   // It may hold a password, and whoever logs a provider logs the options that it holds.

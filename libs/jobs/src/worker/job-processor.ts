@@ -4,7 +4,7 @@ import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } fro
 import type { JobErrorInfo } from '../client/job-status.js';
 import { packResult, packSkip } from '../client/stored-result.js';
 import type { Tell } from '../client/tell.js';
-import type { AttemptOutcome } from '../execution/attempt-outcome.js';
+import type { AttemptOutcome, CancelledAttempt } from '../execution/attempt-outcome.js';
 import type { FailureIntents } from '../failure/failure-intents.js';
 import { describeError, NEVER_RAN, shortened, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
@@ -40,7 +40,7 @@ export function reportOutcome(
       return packSkip(outcome.reason);
     case 'cancelled':
       // It is no attempt that ended so.
-      throw reportWith('', () => new AttemptFailed(cancelMark(outcome.reason)));
+      throw cancelled(job, outcome);
     case 'snoozed':
       return snooze(job, token, outcome.until, tell);
     case 'released':
@@ -53,6 +53,14 @@ export function reportOutcome(
     case 'retrying':
       throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
+}
+
+/** What was not run is no attempt. */
+function cancelled(job: StoredJob, outcome: CancelledAttempt): Error {
+  const make = (): Error => new AttemptFailed(cancelMark(outcome.reason));
+  if (!('error' in outcome)) return reportWith('', make);
+  const { error, leftRunning } = outcome;
+  return recorded(job, { error, ran: true, ...(leftRunning && { leftRunning }) }, make);
 }
 
 async function fail(

@@ -21,25 +21,17 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { describeError } from '../retry/attempt-record.js';
 import { BootReport } from './boot-report.js';
+import { CancelWatch } from './cancel-watch.js';
+import { consumptionOf, type Consumption } from './consumption.js';
 import { HeldJobs, type HeldJob } from './held-jobs.js';
 import { reportOutcome } from './job-processor.js';
 import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
 import { WorkerPresence } from './worker-presence.js';
 
-/** A worker with waiting jobs and a free slot that asks for no work this long (ms) does not consume. */
-const DEAF_AFTER = 20_000;
 /** How often (ms) a store that is away is told again what it has to know of a job. */
 const TELL_AGAIN = 500;
 /** How long (ms) tasks that were told to stop have to do so. */
 const TIME_TO_REACT = 1_000;
-
-/** Whether a queue of this process is worked, and if not, why. @publicApi */
-export interface Consumption {
-  queue: string;
-  consuming: boolean;
-  /** What is wrong, when it is not consuming. */
-  problem?: string;
-}
 
 /**
  * Runs this process's workers: from the end of the boot until its module is destroyed. An app that provides its
@@ -78,6 +70,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly background: BackgroundWork,
     private readonly queues: Queues,
     private readonly presence: WorkerPresence,
+    private readonly cancels: CancelWatch,
     private readonly report: BootReport,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
@@ -96,7 +89,9 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     for (const queue of this.options.workedQueues) this.start(queue);
     this.report.log();
     this.presence.start();
-    if (this.workers.size > 0) this.hooks.start();
+    if (this.workers.size === 0) return;
+    this.cancels.start();
+    this.hooks.start();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -120,7 +115,11 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Whether each queue that this process should work is really being worked. */
   async consumption(): Promise<Consumption[]> {
-    return Promise.all([...this.workers].map(([queue, worker]) => this.consumptionOf(queue, worker)));
+    if (this.draining) {
+      const problem = 'this process is shutting down';
+      return [...this.workers.keys()].map((queue) => ({ queue, consuming: false, problem }));
+    }
+    return Promise.all([...this.workers.values()].map((worker) => consumptionOf(worker, this.queues)));
   }
 
   private start(queue: string): void {
@@ -139,6 +138,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     });
     worker.on('locksRenewed', ({ jobIds }) => {
       for (const id of jobIds) this.running.get(id)?.claimRenewed(worker.renewalAskedAt);
+      this.cancels.look(queue, jobIds);
     });
     worker.on('lockRenewalFailed', (jobIds) => {
       for (const id of jobIds) this.verifyClaim(id);
@@ -205,23 +205,6 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.logger.warn(`Job ${job.id} of task ${job.name} failed for good. ${name}: ${message}`);
   }
 
-  private async consumptionOf(queue: string, worker: JobsWorker): Promise<Consumption> {
-    if (this.draining) return { queue, consuming: false, problem: 'this process is shutting down' };
-    if (!worker.isRunning()) return { queue, consuming: false, problem: 'its worker stopped' };
-    const silentFor = Date.now() - worker.lastFetchAt;
-    if (silentFor > DEAF_AFTER) {
-      const {
-        active = 0,
-        waiting = 0,
-        prioritized = 0,
-      } = await this.queues.get(queue).getJobCounts('active', 'waiting', 'prioritized');
-      if (waiting + prioritized > 0 && active < worker.concurrency) {
-        return { queue, consuming: false, problem: `jobs wait, but its worker asked for none in ${silentFor} ms` };
-      }
-    }
-    return { queue, consuming: true };
-  }
-
   private async stop(): Promise<void> {
     this.hooks.stop();
     const workers = [...this.workers.values()];
@@ -236,6 +219,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
     this.background.refuse();
     this.logLeftRunning();
+    this.cancels.stop();
     await leaving;
   }
 

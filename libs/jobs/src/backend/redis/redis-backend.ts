@@ -4,26 +4,19 @@ import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } f
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
-import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
-import { promoteIfDelayed } from '../promote-marked.js';
+import type { CancelMark, CancelMarks, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
+import { LocalMessages } from '../fleet-messages.js';
 import type { BackendLogger } from '../backend-logger.js';
 import { OutageReport } from '../outage-report.js';
 import { coalesceWrites } from './coalesced-writes.js';
 import { forgetJob } from './forget-job.js';
+import { deferredFailures, markCancelled } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
 import { RedisTagIndex } from './redis-tag-index.js';
-
-const MARK_CANCELLED = `
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'missing' end
-if redis.call('HEXISTS', KEYS[1], 'finishedOn') == 1 then return 'finished' end
-if redis.call('LPOS', KEYS[2], ARGV[1]) then return 'active' end
-redis.call('HSETNX', KEYS[1], 'defa', ARGV[2])
-if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 'delayed' end
-return 'marked'`;
 
 /** The end of `wait` that workers take from; they take of the prioritized jobs only when it is empty. */
 const GIVE_BACK = `
@@ -51,6 +44,7 @@ export class RedisBackend implements QueueBackend {
   readonly kind = 'redis';
   readonly location: string;
   readonly ledger: RedisLedger;
+  readonly messages = new LocalMessages();
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
   private readonly producer: Redis | Cluster;
@@ -109,13 +103,12 @@ export class RedisBackend implements QueueBackend {
     return new QueueEvents(name, this.baseOptions(this.patient()));
   }
 
-  async markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark> {
-    const keys = [queue.toKey(jobId), queue.toKey('active'), queue.toKey('delayed')];
-    const found = (await this.producer.eval(MARK_CANCELLED, keys.length, ...keys, jobId, mark)) as
-      CancelMark | 'delayed';
-    if (found !== 'delayed') return found;
-    await promoteIfDelayed(queue, jobId);
-    return 'marked';
+  markCancelled(queue: Queue, jobIds: readonly string[], marks: CancelMarks): Promise<CancelMark[]> {
+    return markCancelled(this.producer, queue, jobIds, marks);
+  }
+
+  deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
+    return deferredFailures(this.producer, queue, jobIds);
   }
 
   async giveBack(queue: Queue, jobId: string, token: string): Promise<boolean> {

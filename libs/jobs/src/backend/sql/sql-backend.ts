@@ -9,26 +9,19 @@ import {
   type RedisQueueBackend,
 } from 'bullmq';
 import { JobsWorker } from '../jobs-worker.js';
-import type { CancelMark, QueueBackend, WorkerSettings } from '../queue-backend.js';
-import { promoteIfDelayed } from '../promote-marked.js';
+import type { CancelMark, CancelMarks, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
+import { LocalMessages } from '../fleet-messages.js';
 import { forgetJob } from './forget-job.js';
+import { deferredFailures, markCancelled } from './mark-cancelled.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
 import { SqlLedger } from './sql-ledger.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
 import { WindowedQueueBackend } from './windowed-queue-backend.js';
-
-const MARK_CANCELLED = `
-WITH marked AS (
-  UPDATE job SET deferred_failure = COALESCE(deferred_failure, $3)
-  WHERE queue = $1 AND id = $2 AND state NOT IN ('active', 'completed', 'failed')
-  RETURNING state
-)
-SELECT (SELECT state FROM marked) AS marked, (SELECT state FROM job WHERE queue = $1 AND id = $2) AS state`;
 
 /** Of what is given back, the last comes first. `seq` alone orders within one priority only. */
 const GIVE_BACK = `
@@ -48,6 +41,7 @@ export abstract class SqlBackend implements QueueBackend {
   abstract readonly kind: QueueBackend['kind'];
   abstract readonly location: string;
   readonly ledger: SqlLedger;
+  readonly messages = new LocalMessages();
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
   private readonly factory: BackendFactory<RedisQueueBackend>;
@@ -87,13 +81,12 @@ export abstract class SqlBackend implements QueueBackend {
     return new QueueEvents(name, this.connection(), this.factory);
   }
 
-  async markCancelled(queue: Queue, jobId: string, mark: string): Promise<CancelMark> {
-    const { rows } = await this.pool.query(MARK_CANCELLED, [queue.name, jobId, mark]);
-    const { marked, state } = rows[0] as { marked: string | null; state: string | null };
-    if (marked === 'delayed') await promoteIfDelayed(queue, jobId);
-    if (marked !== null) return 'marked';
-    if (state === null) return 'missing';
-    return state === 'active' ? 'active' : 'finished';
+  markCancelled(queue: Queue, jobIds: readonly string[], marks: CancelMarks): Promise<CancelMark[]> {
+    return markCancelled(this.pool, queue, jobIds, marks);
+  }
+
+  deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
+    return deferredFailures(this.pool, queue, jobIds);
   }
 
   async giveBack(queue: Queue, jobId: string, token: string): Promise<boolean> {

@@ -1,0 +1,51 @@
+import type { Queue } from 'bullmq';
+import type { Cluster, Redis } from 'ioredis';
+import { promoteIfDelayed } from '../promote-marked.js';
+import type { CancelMark, CancelMarks } from '../queue-backend.js';
+
+const MARK = `
+local waiting, active = ARGV[1], ARGV[2]
+local found = {}
+for n = 3, #KEYS do
+  local job, id = KEYS[n], ARGV[n]
+  if redis.call('EXISTS', job) == 0 then
+    found[n - 2] = 'missing'
+  elseif redis.call('HEXISTS', job, 'finishedOn') == 1 then
+    found[n - 2] = 'finished'
+  elseif redis.call('LPOS', KEYS[1], id) then
+    redis.call('HSETNX', job, 'defa', active)
+    found[n - 2] = 'active'
+  else
+    redis.call('HSETNX', job, 'defa', waiting)
+    found[n - 2] = redis.call('ZSCORE', KEYS[2], id) and 'delayed' or 'marked'
+  end
+end
+return found`;
+
+/** @internal */
+export async function markCancelled(
+  client: Redis | Cluster,
+  queue: Queue,
+  jobIds: readonly string[],
+  { waiting, active }: CancelMarks,
+): Promise<CancelMark[]> {
+  const keys = ['active', 'delayed', ...jobIds].map((name) => queue.toKey(name));
+  const marks = await client.eval(MARK, keys.length, ...keys, waiting, active, ...jobIds);
+  return Promise.all(
+    (marks as (CancelMark | 'delayed')[]).map(async (mark, n) => {
+      if (mark !== 'delayed') return mark;
+      await promoteIfDelayed(queue, jobIds[n]!);
+      return 'marked';
+    }),
+  );
+}
+
+/** @internal */
+export async function deferredFailures(
+  client: Redis | Cluster,
+  queue: Queue,
+  jobIds: readonly string[],
+): Promise<(string | undefined)[]> {
+  const found = await Promise.all(jobIds.map((id) => client.hget(queue.toKey(id), 'defa')));
+  return found.map((mark) => mark ?? undefined);
+}

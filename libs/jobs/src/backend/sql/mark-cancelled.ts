@@ -1,0 +1,50 @@
+import type { PgQueryable, Queue } from 'bullmq';
+import { promoteIfDelayed } from '../promote-marked.js';
+import type { CancelMark, CancelMarks } from '../queue-backend.js';
+
+/** Locked in one order, so that two calls for the same jobs do not wait for each other. */
+const MARK = `
+WITH asked AS (
+  SELECT id, state FROM job WHERE queue = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
+), marked AS (
+  UPDATE job
+     SET deferred_failure = COALESCE(job.deferred_failure, CASE asked.state WHEN 'active' THEN $4 ELSE $3 END)
+    FROM asked
+   WHERE job.queue = $1 AND job.id = asked.id AND asked.state NOT IN ('completed', 'failed')
+  RETURNING job.id
+)
+SELECT asked.id, asked.state FROM asked`;
+
+const READ = `SELECT id, deferred_failure FROM job WHERE queue = $1 AND id = ANY($2::text[])`;
+
+/** @internal */
+export async function markCancelled(
+  sql: PgQueryable,
+  queue: Queue,
+  jobIds: readonly string[],
+  { waiting, active }: CancelMarks,
+): Promise<CancelMark[]> {
+  const { rows } = await sql.query<{ id: string; state: string }>(MARK, [queue.name, jobIds, waiting, active]);
+  const states = new Map(rows.map(({ id, state }) => [id, state]));
+  return Promise.all(
+    jobIds.map(async (id) => {
+      const state = states.get(id);
+      if (state === undefined) return 'missing';
+      if (state === 'completed' || state === 'failed') return 'finished';
+      if (state === 'active') return 'active';
+      if (state === 'delayed') await promoteIfDelayed(queue, id);
+      return 'marked';
+    }),
+  );
+}
+
+/** @internal */
+export async function deferredFailures(
+  sql: PgQueryable,
+  queue: Queue,
+  jobIds: readonly string[],
+): Promise<(string | undefined)[]> {
+  const { rows } = await sql.query<{ id: string; deferred_failure: string | null }>(READ, [queue.name, jobIds]);
+  const found = new Map(rows.map(({ id, deferred_failure: mark }) => [id, mark ?? undefined]));
+  return jobIds.map((id) => found.get(id));
+}

@@ -1,0 +1,89 @@
+import type { CancelMark, QueueBackend } from '../backend/queue-backend.js';
+import { CANCEL_CHANNEL, type CancelMessage } from './cancel-channel.js';
+import { cancelMark, cancelRequestMark } from './cancel-mark.js';
+import { JobNotFoundError } from './client.errors.js';
+import { withEnvelope } from './envelope.js';
+import { queueOfJobId } from './job-id.js';
+import type { JobReader } from './job-reader.js';
+import type { JobSender } from './job-sender.js';
+import type { Queues } from './queues.js';
+
+/** Jobs that are looked at and marked together. */
+const BATCH = 250;
+
+/** What became of jobs that were cancelled together. @publicApi */
+export interface CancelReport {
+  /** They will not run any more. */
+  readonly cancelled: number;
+  /** They ran, and have been asked to stop: most of them will end `cancelled`, some well. */
+  readonly asked: number;
+}
+
+/** Marks jobs as cancelled, and tells the workers of those that run. @internal */
+export class JobCanceller {
+  constructor(
+    private readonly queues: Queues,
+    private readonly backend: QueueBackend,
+    private readonly reader: JobReader,
+    private readonly sender: JobSender,
+  ) {}
+
+  /** Whether it is cancelled, or has been asked to stop. */
+  async cancel(queueName: string, id: string, reason: string | undefined): Promise<boolean> {
+    const [found] = await this.mark(queueName, [id], reason);
+    if (found === 'missing') throw new JobNotFoundError(id);
+    if (found !== 'finished') return true;
+    return (await this.sender.reach(() => this.reader.status(id)))?.state === 'cancelled';
+  }
+
+  /** Jobs of other queues than declared ones are left alone. */
+  async cancelByTag(
+    tag: string,
+    isDeclared: (queue: string) => boolean,
+    reason: string | undefined,
+  ): Promise<CancelReport> {
+    const ids = await this.sender.reach(() => this.backend.tags.jobsWith(tag));
+    const byQueue = new Map<string, string[]>();
+    for (const id of ids) {
+      const queue = queueOfJobId(id);
+      if (queue === undefined || !isDeclared(queue)) continue;
+      const together = byQueue.get(queue);
+      if (together) together.push(id);
+      else byQueue.set(queue, [id]);
+    }
+    let [cancelled, asked] = [0, 0];
+    for (const [queue, all] of byQueue) {
+      for (let n = 0; n < all.length; n += BATCH) {
+        const found = await this.mark(queue, await this.withTag(queue, all.slice(n, n + BATCH), tag), reason);
+        cancelled += found.filter((mark) => mark === 'marked').length;
+        asked += found.filter((mark) => mark === 'active').length;
+      }
+    }
+    return { cancelled, asked };
+  }
+
+  /** The index may name jobs that are gone, and ids that other jobs have by now. */
+  private async withTag(queueName: string, ids: readonly string[], tag: string): Promise<string[]> {
+    const queue = this.queues.get(queueName);
+    const jobs = await this.sender.reach(() => Promise.all(ids.map((id) => queue.getJob(id))));
+    return jobs.flatMap((job) => {
+      const isMeant = job && job.finishedOn === undefined && withEnvelope(job).data.t?.includes(tag);
+      return isMeant ? [job.id!] : [];
+    });
+  }
+
+  private async mark(queueName: string, ids: readonly string[], reason: string | undefined): Promise<CancelMark[]> {
+    if (ids.length === 0) return [];
+    const marks = { waiting: cancelMark(reason), active: cancelRequestMark(reason) };
+    const queue = this.queues.get(queueName);
+    const found = await this.sender.reach(() => this.backend.markCancelled(queue, ids, marks));
+    const running = ids.filter((_id, n) => found[n] === 'active');
+    if (running.length > 0) await this.tellWorkers({ queue: queueName, ids: running });
+    return found;
+  }
+
+  /** A hint: a worker that does not get it finds the mark when it renews its claims. */
+  private async tellWorkers(message: CancelMessage): Promise<void> {
+    await this.backend.messages.publish(CANCEL_CHANNEL, message).catch(() => {});
+  }
+}
