@@ -54,8 +54,9 @@ export class JobReader {
       const [stored, state] = await Promise.all([queue.getJob(id), queue.getJobState(id)]);
       if (!stored || state === 'unknown') return undefined;
       const job = withEnvelope(stored);
-      // The state is read a moment after the job; one that ended in between is read again, whole.
-      if (job.finishedOn !== undefined || (state !== 'completed' && state !== 'failed')) return { job, state };
+      // Job and state are two reads, in either order; of a job that ended in between both are read again.
+      const hasEnded = state === 'completed' || state === 'failed';
+      if (hasEnded === (job.finishedOn !== undefined)) return { job, state };
     }
   }
 
