@@ -81,10 +81,18 @@ class Stoppable {
     return 'well';
   }
 
+  @Task({ name: 'stoppable.well' })
+  well(): void {}
+
   @OnFailure()
   onFailure({ id }: { id: string }): void {
     Stoppable.handled.push(id);
   }
+}
+
+/** A job of a flow, as BullMQ takes it. */
+function member(id: string, opts: object = {}) {
+  return { name: 'stoppable.well', queueName: 'default', data: {}, opts: { jobId: `default_${id}`, ...opts } };
 }
 
 const RACES = 1_000;
@@ -219,6 +227,37 @@ describe.each(backends)('cancelling on $name', (backend) => {
     expect(await started.jobs.cancelByTag(tags[0]!)).toEqual({ cancelled: expect.any(Number), asked: 0 });
     expect(await started.jobs.cancelByTag('nobody has it')).toEqual({ cancelled: 0, asked: 0 });
     await expect(started.jobs.cancelByTag('')).rejects.toBeInstanceOf(InvalidArgumentError);
+  });
+
+  it.each(['failParentOnFailure', 'ignoreDependencyOnFailure', 'removeDependencyOnFailure', 'continueParentOnFailure'])(
+    '[A6] of a whole flow marks every member and removes none, whose children have %s',
+    async (option) => {
+      const flows = started.app.get<QueueBackend>(QUEUE_BACKEND).createFlowProducer();
+      const leaf = (n: number) => member(`leaf-${n}-${option}`, { delay: 3_600_000, [option]: true });
+      const middle = { ...member(`middle-${option}`, { [option]: true }), children: [leaf(1), leaf(2)] };
+      await flows.add({ ...member(`root-${option}`), children: [middle, leaf(3)] });
+      const ids = ['root', 'middle', 'leaf-1', 'leaf-2', 'leaf-3'].map((name) => `default_${name}-${option}`);
+      const root = started.jobs.job(ids[0]!);
+      expect(await root.status()).toMatchObject({ state: 'blocked' });
+      expect(await root.cancel({ reason: 'the whole', flow: true })).toBe(true);
+      await root.result().catch(() => {});
+      for (const id of ids) {
+        const job = started.jobs.job(id);
+        expect(await ended(job)).toMatchObject({ id, state: 'cancelled', reason: 'the whole', attempt: 0 });
+      }
+      await flows.close();
+    },
+  );
+
+  it('[A6] of one child of a flow cancels the parent that it takes along', async () => {
+    const flows = started.app.get<QueueBackend>(QUEUE_BACKEND).createFlowProducer();
+    const child = member('alone', { delay: 3_600_000, failParentOnFailure: true });
+    await flows.add({ ...member('taken-along'), children: [child] });
+    expect(await started.jobs.job('default_alone').cancel({ reason: 'just this' })).toBe(true);
+    const parent = started.jobs.job('default_taken-along');
+    await expect(parent.result()).rejects.toMatchObject({ name: 'JobCancelledError', reason: 'just this' });
+    expect(await started.jobs.deadLetters.count({ task: 'stoppable.well' })).toBe(0);
+    await flows.close();
   });
 
   it(`[A6] racing with start and end, ${RACES} times, ends in one of the two, and no final state changes`, async () => {

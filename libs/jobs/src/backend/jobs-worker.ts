@@ -19,6 +19,9 @@ export class JobsWorker extends Worker {
     return refused;
   }
 
+  /** What a job is failed with that was not run, because of a failure that was set before; by default that. */
+  explain: (failure: Error) => Promise<Error> = (failure) => Promise.resolve(failure);
+
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     // BullMQ asks once more when what woke it was the closing itself, or a job that came at the same moment.
     if (this.closing) return undefined as unknown as Job;
@@ -45,7 +48,8 @@ export class JobsWorker extends Worker {
   ): Promise<Job> {
     const stacks = [...(job.stacktrace ?? [])];
     try {
-      return await super.handleFailed(error, job, ...rest);
+      const report = job.deferredFailure === undefined ? error : await this.explain(error);
+      return await super.handleFailed(report, job, ...rest);
     } catch (refusal) {
       job.stacktrace = stacks;
       throw refusal;

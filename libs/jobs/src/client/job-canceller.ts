@@ -3,6 +3,7 @@ import { CANCEL_CHANNEL, type CancelMessage } from './cancel-channel.js';
 import { cancelMark, cancelRequestMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
 import { withEnvelope } from './envelope.js';
+import { openChildren, type FlowMember } from './flow-members.js';
 import { queueOfJobId } from './job-id.js';
 import type { JobReader } from './job-reader.js';
 import type { JobSender } from './job-sender.js';
@@ -34,6 +35,23 @@ export class JobCanceller {
     if (found === 'missing') throw new JobNotFoundError(id);
     if (found !== 'finished') return true;
     return (await this.sender.reach(() => this.reader.status(id)))?.state === 'cancelled';
+  }
+
+  /** The job, and whatever it waits for, at any depth. */
+  async cancelFlow(queueName: string, id: string, reason: string | undefined): Promise<boolean> {
+    const isCancelled = await this.cancel(queueName, id, reason);
+    await this.cancelChildren({ queue: queueName, id }, reason);
+    return isCancelled;
+  }
+
+  private async cancelChildren(parent: FlowMember, reason: string | undefined): Promise<void> {
+    for await (const children of openChildren(parent, this.queues)) {
+      for (const queue of new Set(children.map((child) => child.queue))) {
+        const ids = children.filter((child) => child.queue === queue).map((child) => child.id);
+        for (let n = 0; n < ids.length; n += BATCH) await this.mark(queue, ids.slice(n, n + BATCH), reason);
+      }
+      for (const child of children) await this.cancelChildren(child, reason);
+    }
   }
 
   /** Jobs of other queues than declared ones are left alone. */

@@ -9,7 +9,7 @@ import type { JobState, JobStatus } from './job-status.js';
 export interface JobOperations {
   status(id: string): Promise<JobStatus | undefined>;
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined>;
-  cancel(id: string, reason: string | undefined): Promise<boolean>;
+  cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean>;
 }
 
 /** What is known of a job's start without asking: right after it was enqueued, the truth. @internal */
@@ -97,12 +97,14 @@ export class JobHandle<Result = unknown> {
    * `status.cancelRequested` says so until it has ended, and after the module's `cancelGrace` (30 s) the attempt is ended
    * while its code runs on. It ends `cancelled` when it throws, and `succeeded` when it returns all the same.
    *
-   * @param options - `reason`: shown in the status; at most 500 characters.
+   * @param options - `reason`: shown in the status; at most 500 characters. `flow`: also cancels, at any depth, the children
+   * that a job of a BullMQ flow waits for. They are marked and stay, so the flow ends; a parent that one of them takes along
+   * ends `cancelled` too.
    * @returns true when the job is cancelled now or has been asked to stop; false when it had ended otherwise before.
    * @throws {@link JobNotFoundError}; {@link InvalidArgumentError}.
    */
-  async cancel(options: { reason?: string } = {}): Promise<boolean> {
-    const { reason } = options;
-    return this.#operations.cancel(this.id, requireReason(reason));
+  async cancel(options: { reason?: string; flow?: boolean } = {}): Promise<boolean> {
+    const { reason, flow = false } = options;
+    return this.#operations.cancel(this.id, requireReason(reason), flow);
   }
 }

@@ -134,10 +134,10 @@ export class JobsClient implements JobOperations {
     return this.reader.untilEnded(id, timeout);
   }
 
-  async cancel(id: string, reason: string | undefined): Promise<boolean> {
+  async cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean> {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) throw new JobNotFoundError(id);
-    return this.canceller.cancel(queueName, id, reason);
+    return isFlow ? this.canceller.cancelFlow(queueName, id, reason) : this.canceller.cancel(queueName, id, reason);
   }
 
   cancelByTag(tag: string, reason: string | undefined): Promise<CancelReport> {

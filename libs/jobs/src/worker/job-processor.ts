@@ -2,6 +2,8 @@ import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import { CANCEL_MARK, cancelMark } from '../client/cancel-mark.js';
 import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import type { JobErrorInfo } from '../client/job-status.js';
+import { cancellationOfChild } from '../client/flow-members.js';
+import type { Queues } from '../client/queues.js';
 import { packResult, packSkip } from '../client/stored-result.js';
 import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome, CancelledAttempt } from '../execution/attempt-outcome.js';
@@ -72,6 +74,13 @@ async function fail(
   const report = recorded(job, outcome, (message) => new AttemptFailed(message));
   await intents.write(job, outcome.error, report, tell);
   throw report;
+}
+
+/** A job that is failed along with a child which was cancelled is cancelled too. @internal */
+export async function explainDeferred(failure: Error, queues: Queues): Promise<Error> {
+  const cancellation = await cancellationOfChild(failure.message, queues);
+  if (!cancellation) return failure;
+  return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {

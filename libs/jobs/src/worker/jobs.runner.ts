@@ -24,7 +24,7 @@ import { BootReport } from './boot-report.js';
 import { CancelWatch } from './cancel-watch.js';
 import { consumptionOf, type Consumption } from './consumption.js';
 import { HeldJobs, type HeldJob } from './held-jobs.js';
-import { reportOutcome } from './job-processor.js';
+import { explainDeferred, reportOutcome } from './job-processor.js';
 import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
 import { WorkerPresence } from './worker-presence.js';
 
@@ -130,6 +130,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       (job: Job, token?: string) => this.process({ job: withEnvelope(job), token: token! }),
       settings,
     );
+    worker.explain = (failure) => explainDeferred(failure, this.queues);
     worker.keepClaimsWhile((jobId) => this.held.has(jobId));
     worker.on('error', (error) => {
       // That the claim on a job which was just given back cannot be renewed is no news.
