@@ -72,7 +72,7 @@ export class JobsController {
   @Delete(':id')
   @HttpCode(202)
   @describeOperation({
-    summary: 'Cancels a job that is not running yet',
+    summary: 'Cancels a job; one that runs is asked to stop',
     parameters: [idParameter],
     responses: {
       202: cancelledSchema,

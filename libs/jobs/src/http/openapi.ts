@@ -125,7 +125,12 @@ export const batchSchema = {
 /** @internal */
 export const cancelledSchema: Schema = {
   type: 'object',
-  properties: { cancelled: { type: 'boolean', description: 'False for a job that runs or has ended' } },
+  properties: {
+    cancelled: {
+      type: 'boolean',
+      description: 'True also for a job that runs: it has been asked to stop. False for one that had ended',
+    },
+  },
   required: ['cancelled'],
 };
 
