@@ -13,7 +13,9 @@ import {
   type JobHandle,
   type JobStatus,
 } from 'nestjs-jobs';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { signal, type Signal } from '../support/signals.js';
@@ -209,6 +211,19 @@ describe.each(backends)('@OnFailure on $name', (backend) => {
     expect(callsOf('by-ref', job.id)).toMatchObject([
       { failure: { payload: { n: 3 }, error: { name: 'UnknownTaskError' } } },
     ]);
+  });
+
+  it('[R6] calls them however the job failed: along with a child of its flow', async () => {
+    const flows = started.app.get<QueueBackend>(QUEUE_BACKEND).createFlowProducer();
+    const child = { name: 'failing.at-once', queueName: 'default', opts: { failParentOnFailure: true } };
+    const opts = { jobId: 'default_parent' };
+    await flows.add({ name: 'failing.never', queueName: 'default', data: {}, opts, children: [child] });
+    const parent = started.jobs.job('default_parent');
+    expect((await failed(parent)).handlers).toEqual(['all', 'by-pattern']);
+    await handlerJob('all', parent.id);
+    const message = expect.stringMatching(/^child .* failed$/) as string;
+    expect(callsOf('all', parent.id).at(-1)).toMatchObject({ failure: { task: 'failing.never', error: { message } } });
+    await flows.close();
   });
 
   it('[R6] calls none for a job that ends well, or that was cancelled', async () => {

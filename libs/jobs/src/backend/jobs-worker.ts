@@ -20,7 +20,7 @@ export class JobsWorker extends Worker {
   }
 
   /** What a job is failed with that was not run, because of a failure that was set before; by default that. */
-  explain: (failure: Error) => Promise<Error> = (failure) => Promise.resolve(failure);
+  explain: (failure: Error, job: Job) => Promise<Error> = (failure) => Promise.resolve(failure);
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     // BullMQ asks once more when what woke it was the closing itself, or a job that came at the same moment.
@@ -48,7 +48,7 @@ export class JobsWorker extends Worker {
   ): Promise<Job> {
     const stacks = [...(job.stacktrace ?? [])];
     try {
-      const report = job.deferredFailure === undefined ? error : await this.explain(error);
+      const report = job.deferredFailure === undefined ? error : await this.explain(error, job);
       return await super.handleFailed(report, job, ...rest);
     } catch (refusal) {
       job.stacktrace = stacks;

@@ -76,11 +76,23 @@ async function fail(
   throw report;
 }
 
-/** A job that is failed along with a child which was cancelled is cancelled too. @internal */
-export async function explainDeferred(failure: Error, queues: Queues): Promise<Error> {
+/**
+ * Of a job that is not run, because it is marked as cancelled, or failed along with a child: one whose child was cancelled
+ * is cancelled too.
+ *
+ * @internal
+ */
+export async function explainDeferred(
+  failure: Error,
+  job: StoredJob,
+  queues: Queues,
+  intents: FailureIntents,
+): Promise<Error> {
+  if (failure.message.startsWith(CANCEL_MARK)) return failure;
   const cancellation = await cancellationOfChild(failure.message, queues);
-  if (!cancellation) return failure;
-  return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
+  if (cancellation) return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
+  await intents.write(job, failure, failure, (work) => work());
+  return failure;
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {

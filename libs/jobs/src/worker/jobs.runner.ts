@@ -130,7 +130,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       (job: Job, token?: string) => this.process({ job: withEnvelope(job), token: token! }),
       settings,
     );
-    worker.explain = (failure) => explainDeferred(failure, this.queues);
+    worker.explain = (failure, job) => explainDeferred(failure, withEnvelope(job), this.queues, this.intents);
     worker.keepClaimsWhile((jobId) => this.held.has(jobId));
     worker.on('error', (error) => {
       // That the claim on a job which was just given back cannot be renewed is no news.
