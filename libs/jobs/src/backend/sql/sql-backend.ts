@@ -16,6 +16,7 @@ import { commonWorkerOptions } from '../worker-options.js';
 import { LocalMessages } from '../fleet-messages.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled } from './mark-cancelled.js';
+import { readingTogether } from './reads-together.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
 import { SqlLedger } from './sql-ledger.js';
@@ -54,7 +55,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
-      new WindowedQueueBackend(new SqlConnection(pool, schema), name, options);
+      new WindowedQueueBackend(new SqlConnection(readingTogether(pool), schema), name, options);
     // BullMQ's classes are typed for Redis unless every type that touches them names another backend.
     this.factory = factory as unknown as BackendFactory<RedisQueueBackend>;
   }
