@@ -23,6 +23,8 @@ export interface JobEnvelope {
   n?: string;
   /** Of a job of a handler of failures: the id of the job that failed. */
   f?: string;
+  /** Of the same: that one was run again, and did not fail. */
+  u?: 1;
   /** The id of the job that it does again. */
   o?: string;
   /** The id of the job that does it again; written when it has failed. Nothing else may come first in the stored text. */
@@ -63,6 +65,7 @@ export function withEnvelope(job: Job): StoredJob {
 
 /** BullMQ's largest number is the least urgent and its 0 is kept for jobs that were given back. */
 const LEAST_URGENT = 10;
+const GIVEN_BACK = 0;
 
 /** Celery's scale, 9 first, to BullMQ's, 1 first. @internal */
 export function toEnginePriority(priority: number): number {
@@ -85,6 +88,11 @@ export function hasBegun(job: StoredJob): boolean {
   if (attemptNumber(job) > 1) return true;
   const said = saidOfAttempt(job);
   return said?.unknownSince === undefined ? job.attemptsStarted > 1 : said.begun === true;
+}
+
+/** Whether a run of a fetched job was not seen to its end: its process died or froze, or a shutdown gave it back. @internal */
+export function wasLeftBehind(job: StoredJob): boolean {
+  return job.stalledCounter > 0 || job.priority === GIVEN_BACK;
 }
 
 /** How many runs a job may have. BullMQ writes 0 for a job that it was given without a number. @internal */

@@ -1,3 +1,6 @@
+import { RetryLater } from './control-exceptions.js';
+import { isFinal } from './final-errors.js';
+
 /**
  * An attempt that did not do what it was to do.
  *
@@ -46,3 +49,9 @@ export type AttemptOutcome =
   | { readonly kind: 'snoozed'; readonly until: number }
   | { readonly kind: 'released'; readonly until: number }
   | { readonly kind: 'lost' };
+
+/** A failure of an attempt that was told to stop, unless the task says itself how the job is to go on. @internal */
+export function isUnwanted(outcome: AttemptOutcome): boolean {
+  if (outcome.kind === 'retrying') return !(outcome.error instanceof RetryLater);
+  return outcome.kind === 'failed' && outcome.ran && !isFinal(outcome.error);
+}

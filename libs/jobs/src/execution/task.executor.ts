@@ -11,7 +11,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
 import { Queues } from '../client/queues.js';
-import type { Tell } from '../client/tell.js';
+import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import { FailureOrigins } from '../failure/failure-origins.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -220,7 +220,7 @@ export class TaskExecutor {
     if (since === now) {
       const begun = hasBegun(job) ? { begun: true as const } : {};
       const record: ProgressRecord = { ...said, attempt: attemptNumber(job), unknownSince: since, ...begun };
-      await tell(() => job.updateProgress(record));
+      await tell(() => job.updateProgress(record), REFUSED_FOR);
     }
     return { kind: 'released', until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace) };
   }

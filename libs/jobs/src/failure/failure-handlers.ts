@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { BackendUnavailableError } from '../backend/backend.errors.js';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { LedgerValue } from '../backend/ledger.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
@@ -26,6 +27,8 @@ export type FailureHandler = FailureRule & {
 const COLLECTION = 'failure-handlers';
 const ANNOUNCED_EVERY = 60_000;
 const TRIED_AGAIN_AFTER = 2_000;
+/** However short failed jobs are kept: until it is announced again, and somewhat longer. */
+const SHORTEST_REMEMBERED = 5 * ANNOUNCED_EVERY;
 
 /** The handlers of failures of the whole fleet: every process with the code of some announces them. @internal */
 @Injectable()
@@ -34,6 +37,7 @@ export class FailureHandlers implements OnApplicationBootstrap, OnModuleDestroy 
   private readonly own = new Map<string, FailureHandler>();
   private timer: NodeJS.Timeout | undefined;
   private isStopped = false;
+  private wasRefused = false;
 
   constructor(
     private readonly registry: TaskRegistry,
@@ -58,13 +62,22 @@ export class FailureHandlers implements OnApplicationBootstrap, OnModuleDestroy 
 
   /** Those for a job of this task that failed with this error. */
   async of(task: string, error: unknown): Promise<FailureHandler[]> {
+    const names = namesOf(error);
+    return (await this.all()).filter((handler) => ruleFits(handler, task, names));
+  }
+
+  /** Those for a job of this task, whatever it fails with. */
+  async ofTask(task: string): Promise<FailureHandler[]> {
+    return (await this.all()).filter(({ tasks }) => ruleFits({ tasks, errors: null }, task, []));
+  }
+
+  private async all(): Promise<FailureHandler[]> {
     const handlers = new Map<string, FailureHandler>();
     for (const { key, value } of await this.backend.ledger.list(COLLECTION)) {
       handlers.set(key, value as FailureHandler & LedgerValue);
     }
     for (const [name, handler] of this.own) handlers.set(name, handler);
-    const names = namesOf(error);
-    return [...handlers.values()].filter((handler) => ruleFits(handler, task, names));
+    return [...handlers.values()];
   }
 
   /** No worker has its code any more. A process that does have it announces it again. */
@@ -76,11 +89,14 @@ export class FailureHandlers implements OnApplicationBootstrap, OnModuleDestroy 
     let pause = ANNOUNCED_EVERY;
     try {
       await this.backend.whenReady(this.options.connectTimeout);
-      const { keepFailedFor } = this.options;
+      const ttl = Math.max(this.options.keepFailedFor, SHORTEST_REMEMBERED);
       const { ledger } = this.backend;
-      await Promise.all([...this.own].map(([name, handler]) => ledger.put(COLLECTION, name, handler, keepFailedFor)));
+      await Promise.all([...this.own].map(([name, handler]) => ledger.put(COLLECTION, name, handler, ttl)));
     } catch (error) {
-      this.logger.debug(`Handlers of failures are not announced yet: ${(error as Error).message}`);
+      const isAway = this.backend.isConnectionError(error) || error instanceof BackendUnavailableError;
+      const say = isAway || this.wasRefused ? 'debug' : 'warn';
+      this.wasRefused ||= !isAway;
+      this.logger[say](`Handlers of failures are not announced yet: ${(error as Error).message}`);
       pause = TRIED_AGAIN_AFTER;
     }
     if (this.isStopped) return;

@@ -5,7 +5,7 @@ import { toEnginePriority, type JobEnvelope, type StoredJob } from '../client/en
 import { CALLERS_ID, callersJobId } from '../client/job-id.js';
 import { retention } from '../client/prepared-job.js';
 import { Queues } from '../client/queues.js';
-import type { Tell } from '../client/tell.js';
+import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import { UnknownTaskError } from '../execution/execution.errors.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -34,7 +34,8 @@ export class FailureIntents {
   ) {}
 
   /**
-   * Its ids are the same each time, so that the store keeps one job, however often the job fails for the last time.
+   * Its ids are the same each time, so that the store keeps one job, however often the job fails for the last time. A store
+   * that refuses them is asked again for {@link REFUSED_FOR}, while the job is held; after that it fails without handlers.
    *
    * @param report - what the job is about to end with.
    */
@@ -50,11 +51,27 @@ export class FailureIntents {
     }
   }
 
+  /** A run that was left behind may have written of a failure that was never stored, and now the job ends well. */
+  async withdraw(job: StoredJob, tell: Tell): Promise<void> {
+    try {
+      await tell(async () => {
+        for (const { name, queue } of await this.handlers.ofTask(job.name)) {
+          const written = await this.queues.get(queue).getJob(handlerJobId(queue, job, name));
+          if (written && written.finishedOn === undefined) await written.updateData({ ...written.data, u: 1 });
+        }
+      });
+    } catch (refusal) {
+      if (refusal instanceof WaitingError) throw refusal;
+      // The handler finds out by itself as long as this job is kept.
+      this.logger.debug(`Handlers are not told that job ${job.id} ended well: ${(refusal as Error).message}`);
+    }
+  }
+
   private async writeAll(job: StoredJob, error: unknown, report: Error, tell: Tell): Promise<void> {
     let handlers: FailureHandler[] = [];
     await tell(async () => {
       handlers = await this.handlers.of(job.name, error);
-    });
+    }, REFUSED_FOR);
     if (handlers.length === 0) return;
     const failure = failureAhead(job, report);
     for (const queueName of new Set(handlers.map(({ queue }) => queue))) {
@@ -62,7 +79,7 @@ export class FailureIntents {
       const jobs = ofQueue.map((handler) => this.jobOf(handler, job, failure));
       await tell(async () => {
         await this.queues.get(queueName).addBulk(jobs);
-      });
+      }, REFUSED_FOR);
     }
   }
 

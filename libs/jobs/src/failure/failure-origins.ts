@@ -33,16 +33,28 @@ export class FailureOrigins {
       found = await this.jobs.find(queueOfJobId(id) ?? told.queue, id);
     });
     // Discarded, or kept no longer, while the handler waited for its turn; or its id is that of another job by now.
-    // Either way it has ended, and what it failed with is what was told.
-    if (!found || new Date(found.job.timestamp).toISOString() !== told.createdAt)
-      return { kind: 'final', failure: told };
+    if (!found || new Date(found.job.timestamp).toISOString() !== told.createdAt) {
+      const endedWell = await this.wasWithdrawn(handlerJob, tell);
+      return endedWell ? skipped(id, 'not kept any more') : { kind: 'final', failure: told };
+    }
     const { job, state } = found;
     const status = readStatus(job, state);
     if (status.state === 'failed') return { kind: 'final', failure: failureOf(job) };
-    if (status.terminal) {
-      return { kind: 'skipped', reason: `job ${id} did not fail: it was run again, and is ${status.state}` };
-    }
+    if (status.terminal) return skipped(id, status.state);
     const wait = Math.min(FIRST_WAIT * 2 ** handlerJob.attemptsStarted, LONGEST_WAIT);
     return { kind: 'released', until: Date.now() + wait };
   }
+
+  /** Perhaps since the handler job was fetched. */
+  private async wasWithdrawn({ queueName, id }: StoredJob, tell: Tell): Promise<boolean> {
+    let isWithdrawn = false;
+    await tell(async () => {
+      isWithdrawn = (await this.jobs.find(queueName, id!))?.job.data.u !== undefined;
+    });
+    return isWithdrawn;
+  }
+}
+
+function skipped(id: string, state: string): Origin {
+  return { kind: 'skipped', reason: `job ${id} did not fail: it was run again, and is ${state}` };
 }

@@ -24,7 +24,12 @@ export interface OnFailureFilter<Tasks extends readonly FailingTask[] = readonly
   errors?: readonly HandledError[];
 }
 
-/** The task options of an {@link OnFailure} handler. @publicApi */
+/**
+ * The task options of an {@link OnFailure} handler. What it leaves open its queue and the module decide, but for
+ * `expiresIn`: a failure waits for its handler for ever, unless the handler itself says how long.
+ *
+ * @publicApi
+ */
 export type OnFailureOptions = Omit<TaskOptions, 'schema'>;
 
 /** What the jobs of these tasks are enqueued with; unknown when a pattern is among them. */
@@ -43,13 +48,16 @@ export type PayloadOfTasks<Tasks extends readonly FailingTask[]> = number extend
  * There is exactly one handler job for each final failure and handler, however the job failed: it threw, it ran out of
  * time, its process died too often, or nobody knew its task. The handler job is stored before the failure is, so no crash
  * loses it, and it waits until its job has really ended so; when that was saved by another run after a crash, the handler
- * job ends as skipped. Like every task the handler runs **at least** once, through enhancers and with retries by its
- * options; when it fails itself it ends as a dead letter, for which no handler is called. A job that was cancelled has
- * not failed.
+ * job ends as skipped. When that run failed with another error, the handler is told this one, also if its `errors` has
+ * only the first. A store that refuses handler jobs, like a Redis whose memory is full, is asked again for 10 minutes, in
+ * which the failed job counts as running.
+ *
+ * Like every task the handler runs **at least** once, through enhancers and with retries by its options; when it fails
+ * itself it ends as a dead letter, for which no handler is called. A job that was cancelled has not failed.
  *
  * It need not be known to the process in which a job fails: handlers are announced to the whole fleet while an app with
- * them runs, and remembered for `results.keepFailedFor` (7 days) after that. One whose code is gone is forgotten as soon as
- * one of its jobs has found no worker with it for `unknownTaskGrace` (1 h).
+ * them runs, and remembered for `results.keepFailedFor` (7 days) after that, at least for 5 minutes. One whose code is
+ * gone is forgotten as soon as one of its jobs has found no worker with it for `unknownTaskGrace` (1 h).
  *
  * The handler's job has the id `<queue>_failure-<id of the failed job>-<name of the handler>`, hashed when that is too long,
  * and inherits headers and `rootId` of the failed one.

@@ -93,6 +93,7 @@ function overTimeLimit(base: TimeLimit, own: TimeLimit): TimeLimit {
   return merged;
 }
 
-function withoutUndefined<T extends object>(options: T): T {
+/** @internal */
+export function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -1,6 +1,6 @@
 import type { FailureRule } from '../failure/failure-rule.js';
 import type { StandardSchemaV1 } from './standard-schema.js';
-import { overShared, withTaskDefaults } from './task-defaults.decorator.js';
+import { overShared, withoutUndefined, withTaskDefaults } from './task-defaults.decorator.js';
 import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 import { InvalidTaskError } from './task.errors.js';
 
@@ -46,7 +46,9 @@ export function readTask(prototype: object, method: string): TaskDeclaration | u
   const { options, contract, failures } = metadata;
   if (!contract) {
     const all = withTaskDefaults(options, prototype.constructor);
-    return { enqueued: all, run: all, output: undefined, hasContract: false, failures };
+    // What a queue says of work that nobody wants any more after a while is not meant for failures that nobody knows of.
+    const run = failures ? { expiresIn: false as const, ...withoutUndefined(all) } : all;
+    return { enqueued: all, run, output: undefined, hasContract: false, failures };
   }
   const enqueued = contract.options;
   const run = underContract(enqueued, options, prototype);

@@ -1,11 +1,17 @@
 import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
 import { CANCEL_MARK, cancelMark } from '../client/cancel-mark.js';
-import { attemptNumber, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import {
+  attemptNumber,
+  saidOfAttempt,
+  wasLeftBehind,
+  type ProgressRecord,
+  type StoredJob,
+} from '../client/envelope.js';
 import type { JobErrorInfo } from '../client/job-status.js';
 import { cancellationOfChild } from '../client/flow-members.js';
 import type { Queues } from '../client/queues.js';
 import { packResult, packSkip } from '../client/stored-result.js';
-import type { Tell } from '../client/tell.js';
+import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { AttemptOutcome, CancelledAttempt } from '../execution/attempt-outcome.js';
 import type { FailureIntents } from '../failure/failure-intents.js';
 import { describeError, NEVER_RAN, shortened, stackWithAttempt } from '../retry/attempt-record.js';
@@ -37,11 +43,10 @@ export function reportOutcome(
 ): unknown {
   switch (outcome.kind) {
     case 'succeeded':
-      return packResult(outcome.result);
+      return endWell(job, packResult(outcome.result), tell, intents);
     case 'skipped':
-      return packSkip(outcome.reason);
+      return endWell(job, packSkip(outcome.reason), tell, intents);
     case 'cancelled':
-      // It is no attempt that ended so.
       throw cancelled(job, outcome);
     case 'snoozed':
       return snooze(job, token, outcome.until, tell);
@@ -63,6 +68,11 @@ function cancelled(job: StoredJob, outcome: CancelledAttempt): Error {
   if (!('error' in outcome)) return reportWith('', make);
   const { error, leftRunning } = outcome;
   return recorded(job, { error, ran: true, ...(leftRunning && { leftRunning }) }, make);
+}
+
+function endWell<T>(job: StoredJob, result: T, tell: Tell, intents: FailureIntents): T | Promise<T> {
+  if (!wasLeftBehind(job) || job.data.f !== undefined) return result;
+  return intents.withdraw(job, tell).then(() => result);
 }
 
 async function fail(
@@ -98,12 +108,13 @@ export async function explainDeferred(
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
   const record: ProgressRecord = { ...saidOfAttempt(job), attempt: attemptNumber(job), snoozedUntil: until };
   // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
-  await tell(() => job.updateProgress(record));
+  // A refusal would be taken for the failure of the attempt, and be final where there is no other one.
+  await tell(() => job.updateProgress(record), REFUSED_FOR);
   return putBack(job, token, until, tell);
 }
 
 async function putBack(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
-  await tell(() => job.moveToDelayed(until, token));
+  await tell(() => job.moveToDelayed(until, token), REFUSED_FOR);
   throw new DelayedError();
 }
 

@@ -9,11 +9,9 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import { BackgroundWork } from '../client/background-work.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
-import type { Tell } from '../client/tell.js';
-import type { AttemptOutcome } from '../execution/attempt-outcome.js';
-import { RetryLater } from '../execution/control-exceptions.js';
+import { isLossOfJob, type Tell } from '../client/tell.js';
+import { isUnwanted } from '../execution/attempt-outcome.js';
 import { JobsShutdownError } from '../execution/execution.errors.js';
-import { isFinal } from '../execution/final-errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
 import { TaskExecutor } from '../execution/task.executor.js';
 import { FailureIntents } from '../failure/failure-intents.js';
@@ -156,7 +154,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       // Its fetch was under way when the fetching was stopped.
       if (this.isInterrupting) return await this.letGo(held);
-      const tell: Tell = (work) => this.whileAway(held, work);
+      const tell: Tell = (work, insistFor) => this.whileAway(held, work, insistFor);
       const outcome = await this.executor.execute(held.job, tell);
       if (this.isInterrupting) {
         if (isUnwanted(outcome)) return await this.letGo(held);
@@ -172,12 +170,17 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Tries again while the store is away: BullMQ would take what is thrown for the failure of an attempt. */
-  private async whileAway(held: HeldJob, work: () => Promise<void>): Promise<void> {
-    for (;;) {
+  private async whileAway(held: HeldJob, work: () => Promise<void>, insistFor = 0): Promise<void> {
+    let wasReported = false;
+    for (const end = Date.now() + insistFor; ;) {
       try {
         return await work();
       } catch (error) {
-        if (!this.backend.isConnectionError(error)) throw error;
+        if (!this.backend.isConnectionError(error)) {
+          if (Date.now() >= end || isLossOfJob(error)) throw error;
+          if (!wasReported) this.logRefusal(held.job, error as Error);
+          wasReported = true;
+        }
         if (this.isInterrupting) return this.letGo(held);
         await pause(TELL_AGAIN, undefined, { ref: false });
       }
@@ -199,6 +202,10 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
         // Asked again with whatever the task says of its job.
         this.logger.debug(`Could not look whose job ${jobId} is: ${error.message}`);
       });
+  }
+
+  private logRefusal({ id }: StoredJob, { message }: Error): void {
+    this.logger.error(`The store refuses what it has to be told of job ${id}, and is told again: ${message}`);
   }
 
   private logFailure(job: StoredJob, error: unknown): void {
@@ -276,10 +283,4 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       this.logger.warn(`Background work that is not done and ends with the process: ${this.background.size}`);
     }
   }
-}
-
-/** A failure of an attempt that was told to stop, unless the task says itself how the job is to go on. */
-function isUnwanted(outcome: AttemptOutcome): boolean {
-  if (outcome.kind === 'retrying') return !(outcome.error instanceof RetryLater);
-  return outcome.kind === 'failed' && outcome.ran && !isFinal(outcome.error);
 }
