@@ -30,6 +30,8 @@ export interface WorkOrder {
   readonly takes: number;
   readonly throwsFirst?: boolean;
   readonly followUp?: boolean;
+  /** Ends when its `job.signal` says so, and not only when its time is over. */
+  readonly heedsSignal?: boolean;
 }
 
 export interface WorkResult {
@@ -76,9 +78,14 @@ export class ChaosTasks {
   async work(order: WorkOrder, job: JobContext): Promise<WorkResult> {
     const { id, attempt } = job;
     this.ledger.append({ what: 'run', id, attempt });
-    await pause(order.takes);
-    if (order.throwsFirst && attempt === 1) throw new Error('as ordered');
-    if (order.followUp) await this.enqueueFollowUp(order.n, job);
+    try {
+      await pause(order.takes, undefined, order.heedsSignal ? { signal: job.signal } : {});
+      if (order.throwsFirst && attempt === 1) throw new Error('as ordered');
+      if (order.followUp) await this.enqueueFollowUp(order.n, job);
+    } catch (error) {
+      this.ledger.append({ what: 'threw', id, attempt });
+      throw error;
+    }
     this.ledger.append({ what: 'finished', id, attempt });
     return { value: expectedValue(order.n), attempt };
   }
@@ -144,6 +151,16 @@ export interface ChaosStore {
 export interface ChaosSettings extends ChaosStore {
   readonly ledger: string;
   readonly concurrency: number;
+  /** The process in slot 0 answers `GET /health`. */
+  readonly servesHealth?: boolean;
+  /** Worker processes enqueue as well, what this seed says. */
+  readonly producesFrom?: number;
+  /** Milliseconds; the library's default when there is none. */
+  readonly connectTimeout?: number;
+  /** Milliseconds; the library's default when there is none. */
+  readonly grace?: number;
+  /** Milliseconds; {@link LEASE} when there is none. */
+  readonly lease?: number;
 }
 
 /** Long enough for a machine under load, and short enough to be waited for often. */
@@ -151,7 +168,8 @@ const LEASE = '1s';
 
 @Module({})
 export class ChaosModule {
-  static of({ connection, namespace, ledger, concurrency }: ChaosSettings, workers: boolean): DynamicModule {
+  static of(settings: ChaosSettings, workers: boolean): DynamicModule {
+    const { connection, namespace, ledger, concurrency, connectTimeout, grace, lease = LEASE } = settings;
     return {
       module: ChaosModule,
       imports: [
@@ -159,7 +177,9 @@ export class ChaosModule {
           connection,
           namespace,
           workers,
-          lease: LEASE,
+          lease,
+          ...(connectTimeout !== undefined && { connectTimeout }),
+          ...(grace !== undefined && { shutdown: { grace } }),
           queues: { default: { concurrency }, [FAILURES]: {} },
         }),
       ],

@@ -2,14 +2,32 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import type { ChaosSettings } from './chaos-tasks.js';
+import { clock } from './ledger.js';
 
 export const SETTINGS_VARIABLE = 'CHAOS_SETTINGS';
+export const SLOT_VARIABLE = 'CHAOS_SLOT';
 const STOP_TIMEOUT = 10_000;
+
+/** What a worker process says when it works. */
+export interface ReadyMessage {
+  /** Where it answers `GET /health`, when it does. */
+  readonly health: string | null;
+}
+
+/** How a process ended that was told to. */
+export interface ProcessEnd {
+  readonly pid: number;
+  /** As in the ledger. */
+  readonly toldAt: number;
+  readonly endedAt: number;
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
 
 interface WorkerProcess {
   readonly child: ChildProcess;
   readonly ready: Promise<void>;
-  readonly exited: Promise<void>;
+  readonly exited: Promise<Pick<ProcessEnd, 'code' | 'signal'>>;
 }
 
 /** Worker processes in numbered slots. What dies in a slot is replaced, as a supervisor would. */
@@ -18,7 +36,10 @@ export class Fleet {
   deaths = 0;
   /** Of each process that ended without having been killed, what it ended with. */
   readonly endedByThemselves: string[] = [];
+  /** Where the process answers that was the last to begin to serve it. */
+  healthUrl: string | null = null;
   private readonly slots: WorkerProcess[];
+  private readonly alive = new Set<ChildProcess>();
   private readonly log: number;
   private isStopping = false;
 
@@ -49,6 +70,28 @@ export class Fleet {
     await exited;
   }
 
+  /**
+   * Ends the process in the slot by SIGTERM and has another one there: `new first`, the other works before this one is
+   * told to end.
+   */
+  async replace(slot: number, order: 'new first' | 'old first'): Promise<ProcessEnd> {
+    const { child, exited } = this.slots[slot]!;
+    if (order === 'new first') {
+      this.slots[slot] = this.start(slot);
+      await this.whenReady(slot);
+    }
+    const toldAt = clock();
+    child.kill('SIGTERM');
+    const end = await exited;
+    const endedAt = clock();
+    await this.whenReady(slot);
+    return { pid: child.pid!, toldAt, endedAt, ...end };
+  }
+
+  get pids(): number[] {
+    return this.slots.map(({ child }) => child.pid!);
+  }
+
   pidIn(slot: number): number {
     return this.slots[slot]!.child.pid!;
   }
@@ -64,7 +107,7 @@ export class Fleet {
 
   async stop(): Promise<void> {
     this.isStopping = true;
-    for (const { child } of this.slots) {
+    for (const child of this.alive) {
       child.kill('SIGCONT');
       child.kill('SIGTERM');
     }
@@ -81,23 +124,35 @@ export class Fleet {
   }
 
   private readonly killAll = (): void => {
-    for (const { child } of this.slots) child.kill('SIGKILL');
+    for (const child of this.alive) child.kill('SIGKILL');
   };
 
   private start(slot: number): WorkerProcess {
     const child = fork(this.module, {
       // The flags of the runner, which may be Jest, are not for workers.
       execArgv: [],
-      env: { ...process.env, NODE_OPTIONS: '', [SETTINGS_VARIABLE]: JSON.stringify(this.settings) },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        [SETTINGS_VARIABLE]: JSON.stringify(this.settings),
+        [SLOT_VARIABLE]: `${slot}`,
+      },
       stdio: ['ignore', this.log, this.log, 'ipc'],
     });
-    const exited = once(child, 'exit').then(([code, signal]: unknown[]) => {
-      if (this.isStopping) return;
+    this.alive.add(child);
+    const exited = once(child, 'exit').then((end: unknown[]) => {
+      const [code, signal] = end as [number | null, NodeJS.Signals | null];
+      this.alive.delete(child);
+      if (this.isStopping) return { code, signal };
       if (signal === null) this.endedByThemselves.push(`exit code ${String(code)}`);
       else this.deaths++;
-      this.slots[slot] = this.start(slot);
+      if (this.slots[slot]?.child === child) this.slots[slot] = this.start(slot);
+      return { code, signal };
     });
-    const ready = once(child, 'message').then(() => {});
+    const ready = once(child, 'message').then(([message]: unknown[]) => {
+      const { health } = message as ReadyMessage;
+      if (health !== null) this.healthUrl = health;
+    });
     const endedFirst = exited.then(() => {
       // Looked at only by who waits for it; a process that cannot boot must not be waited for without end.
       throw new Error(`a worker process ended before it was ready: ${this.endedByThemselves.at(-1) ?? 'killed'}`);

@@ -41,12 +41,9 @@ export async function kill(request: ChaosRequest): Promise<ChaosReport> {
 }
 
 async function verdict(scene: ChaosScene, { kills }: ChaosRequest, hits: readonly number[]): Promise<ChaosReport> {
-  const acknowledged = (): string[] => [...new Set(ofKind(scene.entries(), 'acknowledged').map(({ id }) => id))];
-  // Once these have ended, nobody enqueues any more: what they enqueued is in the ledger as well.
-  await scene.finalStatuses(acknowledged(), TIME_TO_END);
-  const statuses = await scene.finalStatuses(acknowledged(), TIME_TO_END);
-  const entries = scene.entries();
-  const { counts, promises } = auditDelivery({ entries, statuses, stored: await scene.storedJobs() });
+  const evidence = await scene.whenAllEnded(TIME_TO_END);
+  const { entries } = evidence;
+  const { counts, promises } = auditDelivery(evidence);
   const ends = new Set(ofKind(entries, 'finished').map(({ id, attempt }) => `${id} ${attempt}`));
   const killed = new Set(hits);
   const interrupted = ofKind(entries, 'run').filter(

@@ -7,12 +7,18 @@ export type LateCall = 'progress' | 'log' | 'enqueue';
 
 /** Something that happened. The store under test has no part in keeping it. */
 export type LedgerEvent =
+  /** A producer is about to call `enqueue`, which may come to nothing. `id`: empty when the library is to choose it. */
+  | { readonly what: 'asked'; readonly id: string; readonly order: number }
   /** `enqueue` has resolved. */
-  | { readonly what: 'acknowledged'; readonly id: string; readonly expected: number }
+  | { readonly what: 'acknowledged'; readonly id: string; readonly expected: number; readonly order?: number }
+  /** `enqueue` has rejected. */
+  | { readonly what: 'refused'; readonly id: string; readonly order: number; readonly error: string }
   /** The task's method was called. */
   | { readonly what: 'run'; readonly id: string; readonly attempt: number }
   /** The task's method is about to return. */
   | { readonly what: 'finished'; readonly id: string; readonly attempt: number }
+  /** The task's method is about to throw, as ordered or since it could not do what it had to. */
+  | { readonly what: 'threw'; readonly id: string; readonly attempt: number }
   /** A handler was told that the job failed. `attempt`: the handler's own. */
   | { readonly what: 'handled'; readonly id: string; readonly attempt: number; readonly error: string }
   /** A call that came after another process had taken the job over. `error`: what it was refused with. */
@@ -32,6 +38,15 @@ export type LedgerEntry = LedgerEvent & {
 
 const EXTENSION = '.jsonl';
 
+/** Nanoseconds, as {@link LedgerEntry.at}. */
+export function clock(): number {
+  return Number(process.hrtime.bigint());
+}
+
+export function millisecondsBetween(from: number, to: number): number {
+  return Math.round((to - from) / 1e6);
+}
+
 /**
  * One process's part of the ledger, a file that is only appended to. A line is with the system when `write` returns: it
  * survives a SIGKILL of the process that wrote it. What it would not survive without `fsync` is the end of the machine,
@@ -45,7 +60,7 @@ export class LedgerFile {
   }
 
   append(event: LedgerEvent): void {
-    const entry: LedgerEntry = { ...event, pid: process.pid, at: Number(process.hrtime.bigint()) };
+    const entry: LedgerEntry = { ...event, pid: process.pid, at: clock() };
     writeSync(this.file, `${JSON.stringify(entry)}\n`);
   }
 }

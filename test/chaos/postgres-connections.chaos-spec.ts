@@ -36,8 +36,8 @@ class PutsItselfBack {
     return job.attempt;
   }
 
-  @Task({ retry: { attempts: 2 } })
-  fails(_payload: undefined, job: JobContext): number {
+  @Task({ retry: { attempts: 3 } })
+  fails(_payload: string | undefined, job: JobContext): number {
     if (job.attempt === 1) throw new RetryLater(1, { message: 'once' });
     return job.attempt;
   }
@@ -109,6 +109,34 @@ if (table.length > 0) {
         ],
       });
       expect(cuts).toBeGreaterThan(1);
+      await close();
+    });
+
+    it('[C9] stored, and the job fetched in the same step, but no answer: the end of an attempt is told once', async () => {
+      const { jobs, close } = await start(throughProxy(), { lease: '1s', queues: { default: { concurrency: 1 } } });
+      await (await eventually(() => jobs.enqueue(echo, 1))).result();
+      let isStored = false;
+      let lost = 0;
+      proxy.cutWhen = (data) => {
+        isStored ||= /move_to_delayed/.test(data);
+        return false;
+      };
+      proxy.cutWhenAnswered = (data) => isStored && data.includes('as it was enqueued') && lost++ === 0;
+      const job = await jobs.enqueue(task(PutsItselfBack, 'fails'), 'as it was enqueued');
+      const ran = await job.result({ timeout: '1m' });
+      const { attempt, attempts } = await job.status();
+      // Nobody heard of the second fetch: a stall.
+      const told = attempts.map((each) => [each.attempt, each.stalled ?? each.error?.message]);
+      expect({ ran, attempt, told }).toEqual({
+        ran: 3,
+        attempt: 3,
+        told: [
+          [1, 'once'],
+          [2, true],
+          [3, undefined],
+        ],
+      });
+      expect(lost).toBeGreaterThan(0);
       await close();
     });
 

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isNotConnectionError, Worker, type Job, type JobJson, type Span } from 'bullmq';
+import { isNotConnectionError, Job, Worker, type JobJson, type Span } from 'bullmq';
 
 /** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
 const PAUSE_AFTER_REFUSAL = 1_000;
+
+type ReportRest = [token: string, fetchNext?: () => boolean, span?: Span];
 
 /** A BullMQ worker that knows when it last asked for work: a worker can be "running" and deaf. @internal */
 export class JobsWorker extends Worker {
@@ -11,6 +13,9 @@ export class JobsWorker extends Worker {
 
   /** When (ms since the epoch) the claims were last asked for that are renewed now; earlier than when the answer came. */
   renewalAskedAt = 0;
+
+  /** Of these it is not known whether the end of their attempt is stored. */
+  private readonly unanswered = new WeakSet<Job>();
 
   override async extendJobLocks(...renewal: [jobIds: string[], tokens: string[], duration: number]): Promise<string[]> {
     const askedAt = Date.now();
@@ -40,20 +45,42 @@ export class JobsWorker extends Worker {
     return super.nextJobFromJobData(...fetched);
   }
 
+  protected override handleCompleted(result: unknown, job: Job, ...rest: ReportRest): Promise<Job> {
+    return this.toldOnce(job, () => super.handleCompleted(result, job, ...rest));
+  }
+
   /** While the store is away BullMQ tries again, and adds the attempt's stack to the job each time. */
-  protected override async handleFailed(
-    error: Error,
-    job: Job,
-    ...rest: [token: string, fetchNext?: () => boolean, span?: Span]
-  ): Promise<Job> {
+  protected override async handleFailed(error: Error, job: Job, ...rest: ReportRest): Promise<Job> {
     const stacks = [...(job.stacktrace ?? [])];
     try {
       const report = job.deferredFailure === undefined ? error : await this.explain(error, job);
-      return await super.handleFailed(report, job, ...rest);
+      return await this.toldOnce(job, () => super.handleFailed(report, job, ...rest));
     } catch (refusal) {
       job.stacktrace = stacks;
       throw refusal;
     }
+  }
+
+  /**
+   * BullMQ tells the end of an attempt again when it was stored and only the answer is lost, or the answer of the fetch
+   * that comes after it. Where that fetch has begun the next attempt of the same job, under the same token, the store
+   * would take it for the end of that one.
+   */
+  private toldOnce(job: Job, tell: () => Promise<Job>): Promise<Job> {
+    // No async method: each promise is paid for by every job.
+    if (this.unanswered.has(job)) return this.toldAgain(job, tell);
+    const told = tell();
+    told.catch(() => this.unanswered.add(job));
+    return told;
+  }
+
+  private async toldAgain(job: Job, tell: () => Promise<Job>): Promise<Job> {
+    return (await this.hasEnded(job)) ? (undefined as unknown as Job) : tell();
+  }
+
+  private async hasEnded({ id, attemptsStarted, attemptsMade }: Job): Promise<boolean> {
+    const stored = await Job.fromId(this, id!);
+    return stored?.attemptsStarted !== attemptsStarted || stored.attemptsMade !== attemptsMade;
   }
 
   /**
