@@ -26,6 +26,7 @@ export class TcpProxy {
   private delay = 0;
   private readonly sockets = new Set<Socket>();
   private readonly carried = new Set<Carried>();
+  private readonly stranded = new WeakSet<Socket>();
   private readonly server;
 
   private constructor(private readonly target: number) {
@@ -83,6 +84,11 @@ export class TcpProxy {
     this.delay = 0;
   }
 
+  /** Nothing comes through on the connections of now any more, and nobody is told. New ones are not concerned. */
+  strand(): void {
+    for (const socket of this.sockets) this.stranded.add(socket);
+  }
+
   cut(): void {
     for (const socket of this.sockets) socket.destroy();
   }
@@ -119,7 +125,7 @@ export class TcpProxy {
 
   private carry(carried: Carried, data: Buffer): void {
     const { side, from } = carried;
-    if (this.swallowed.has(side)) return;
+    if (this.swallowed.has(side) || this.stranded.has(from)) return;
     const cutWhen = side === 'client' ? this.cutWhen : this.cutWhenAnswered;
     if (cutWhen?.(data.toString('latin1'))) {
       from.destroy();

@@ -1,4 +1,4 @@
 import type { LoggerService } from '@nestjs/common';
 
 /** What a backend has to say on its own. @internal */
-export type BackendLogger = Pick<LoggerService, 'log' | 'error'>;
+export type BackendLogger = Pick<LoggerService, 'log' | 'error' | 'debug'>;

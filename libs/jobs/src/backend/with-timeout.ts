@@ -1,3 +1,4 @@
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { BackendUnavailableError } from './backend.errors.js';
 
 /** Settles as `work` does, or rejects with what `onTimeout` makes when `timeout` ms have passed first. @internal */
@@ -41,4 +42,24 @@ export async function settlesWithin(timeout: number, work: Promise<unknown>): Pr
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Whether `work` was done, and well, within `timeout` ms. Does not keep the process alive.
+ *
+ * @internal
+ */
+export async function succeedsWithin(timeout: number, work: Promise<unknown>): Promise<boolean> {
+  let state: 'open' | 'done' | 'failed' = 'open';
+  const settled = work.then(
+    () => void (state = 'done'),
+    () => void (state = 'failed'),
+  );
+  const ended = new AbortController();
+  const { signal } = ended;
+  await Promise.race([settled, sleep(timeout, undefined, { signal, ref: false }).catch(() => undefined)]);
+  ended.abort();
+  // After a long time without a turn of the event loop the timer is served before the socket that has the answer.
+  if ((state as string) === 'open') await setImmediate();
+  return (state as string) === 'done';
 }

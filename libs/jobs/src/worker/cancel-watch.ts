@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { ChannelSubscription } from '../backend/fleet-messages.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { CANCEL_CHANNEL, isCancelMessage } from '../client/cancel-channel.js';
 import { readCancelRequest } from '../client/cancel-mark.js';
@@ -10,7 +11,7 @@ import { RunningJobs } from '../execution/running-jobs.js';
 @Injectable()
 export class CancelWatch {
   private readonly logger = new Logger('Jobs');
-  private stopListening: (() => void) | undefined;
+  private subscription: ChannelSubscription | undefined;
 
   constructor(
     private readonly running: RunningJobs,
@@ -19,13 +20,17 @@ export class CancelWatch {
   ) {}
 
   start(): void {
-    this.stopListening = this.backend.messages.subscribe(CANCEL_CHANNEL, (message) => {
-      if (isCancelMessage(message)) this.look(message.queue, message.ids);
-    });
+    this.subscription = this.backend.messages.subscribe(
+      CANCEL_CHANNEL,
+      (message) => {
+        if (isCancelMessage(message)) this.look(message.queue, message.ids);
+      },
+      () => this.lookAtAll(),
+    );
   }
 
   stop(): void {
-    this.stopListening?.();
+    this.subscription?.unsubscribe();
   }
 
   /** Reads the marks of those of the jobs that this process runs. */
@@ -39,6 +44,16 @@ export class CancelWatch {
       // Looked at again when the claims are renewed next.
       this.logger.debug(`Could not look whether jobs are cancelled: ${error.message}`);
     });
+  }
+
+  private lookAtAll(): void {
+    const contexts = this.running.all();
+    for (const queue of new Set(contexts.map((context) => context.queue))) {
+      this.look(
+        queue,
+        contexts.map(({ id }) => id),
+      );
+    }
   }
 
   private async cancelMarked(queueName: string, ids: readonly string[]): Promise<void> {

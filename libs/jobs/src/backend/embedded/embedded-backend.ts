@@ -31,7 +31,7 @@ export class EmbeddedBackend extends SqlBackend {
   private stopped: Error | undefined;
 
   private constructor(pool: PglitePool, schema: string, dataDir: string, logger: BackendLogger) {
-    super(pool, schema);
+    super(pool, schema, logger);
     this.location = `embedded Postgres in ${isInMemory(dataDir) ? 'memory' : resolve(dataDir)}`;
     pool.on('error', (error: Error) => {
       this.stopped = error;
@@ -76,6 +76,7 @@ export class EmbeddedBackend extends SqlBackend {
   }
 
   async close(timeout: number): Promise<void> {
+    this.messages.close();
     await settlesWithin(timeout, this.pool.end());
   }
 }

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientBase } from 'pg';
 import type { ChannelListener } from '../sql/sql-pool.js';
+import { succeedsWithin } from '../with-timeout.js';
 import { PostgresConnectionLostError } from './postgres-errors.js';
 
 const FIRST_RETRY = 100;
 const SLOWEST_RETRY = 2_000;
+const PROBE_EVERY = 10_000;
+const PROBE_LIMIT = 5_000;
 /** Postgres 14 and later can end sessions that say nothing for long, which a listening one does by nature. */
 const STAY = `SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'`;
 
@@ -30,6 +33,10 @@ export class ListenConnection {
   /** node-postgres wants one statement at a time. */
   private lastStatement: Promise<unknown> = Promise.resolve();
   private restoring: Promise<void> | undefined;
+  /** The client, from the moment on that it is connected until its end. */
+  private live: Client | undefined;
+  private watching: NodeJS.Timeout | undefined;
+  private isProbing = false;
 
   constructor(
     private readonly createClient: () => Client,
@@ -40,6 +47,7 @@ export class ListenConnection {
     const channel = this.channels.get(name) ?? { listeners: new Set(), listening: undefined };
     this.channels.set(name, channel);
     channel.listeners.add(listener);
+    if (listener.isWatched) this.watch();
     try {
       await this.listenTo(name, channel);
     } catch (error) {
@@ -52,6 +60,7 @@ export class ListenConnection {
 
   async end(): Promise<void> {
     this.ended.abort();
+    clearInterval(this.watching);
     this.channels.clear();
     const client = await this.client?.catch(() => undefined);
     await client?.end().catch(() => undefined);
@@ -71,6 +80,26 @@ export class ListenConnection {
       });
     }
     return channel.listening;
+  }
+
+  private watch(): void {
+    this.watching ??= setInterval(() => void this.probe(), PROBE_EVERY).unref();
+  }
+
+  /** A server or network that went away without a word is known by nothing else. */
+  private async probe(): Promise<void> {
+    const { live } = this;
+    if (!live || this.isProbing) return;
+    if (![...this.channels.values()].some(({ listeners }) => [...listeners].some(({ isWatched }) => isWatched))) {
+      clearInterval(this.watching);
+      this.watching = undefined;
+      return;
+    }
+    this.isProbing = true;
+    const isAnswered = await succeedsWithin(PROBE_LIMIT, this.execute('SELECT 1'));
+    this.isProbing = false;
+    // Its end brings the next one.
+    if (!isAnswered && this.live === live) destroyClient(live);
   }
 
   private execute(text: string): Promise<unknown> {
@@ -110,6 +139,7 @@ export class ListenConnection {
     client.on('error', () => undefined);
     let state: 'connecting' | 'connected' | 'ended' = 'connecting';
     client.once('end', () => {
+      if (this.live === client) this.live = undefined;
       if (state === 'connected') this.restart();
       state = 'ended';
     });
@@ -122,13 +152,17 @@ export class ListenConnection {
     }
     if ((state as string) === 'ended') throw new PostgresConnectionLostError(new Error('Connection terminated'));
     state = 'connected';
+    this.live = client;
     return client;
   }
 
   private restart(): void {
     if (this.ended.signal.aborted) return;
     this.client = undefined;
-    for (const channel of this.channels.values()) channel.listening = undefined;
+    for (const channel of this.channels.values()) {
+      channel.listening = undefined;
+      for (const each of channel.listeners) each.onInterrupted?.();
+    }
     this.restoring ??= this.restore().finally(() => (this.restoring = undefined));
   }
 

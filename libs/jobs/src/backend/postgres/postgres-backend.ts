@@ -51,7 +51,7 @@ export class PostgresBackend extends SqlBackend {
     private readonly options: PostgresBackendOptions,
     private readonly server: PostgresPool,
   ) {
-    super(server, options.namespace);
+    super(server, options.namespace, options.logger);
     this.location = describeLocation(options.target);
     this.outage = new OutageReport(options.logger);
     this.outage.of(this.location);
@@ -111,6 +111,7 @@ export class PostgresBackend extends SqlBackend {
   async close(timeout: number): Promise<void> {
     this.closed.abort();
     this.outage.silence();
+    this.messages.close();
     await settlesWithin(timeout, this.server.end());
     this.server.destroy();
   }

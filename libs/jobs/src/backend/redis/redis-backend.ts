@@ -7,8 +7,8 @@ import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, CancelMarks, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
-import { LocalMessages } from '../fleet-messages.js';
 import type { BackendLogger } from '../backend-logger.js';
+import { FleetMessages } from '../fleet-messages.js';
 import { OutageReport } from '../outage-report.js';
 import { coalesceWrites } from './coalesced-writes.js';
 import { forgetJob } from './forget-job.js';
@@ -16,6 +16,7 @@ import { deferredFailures, markCancelled } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
+import { RedisMessageLine } from './redis-messages.js';
 import { RedisTagIndex } from './redis-tag-index.js';
 
 /** The end of `wait` that workers take from; they take of the prioritized jobs only when it is empty. */
@@ -36,7 +37,8 @@ return 1`;
 
 /**
  * BullMQ's Redis backend. One connection for what producers send (it fails fast), one for what workers send (it waits
- * for Redis to come back); BullMQ adds one blocking connection per worker and per QueueEvents.
+ * for Redis to come back), and one while somebody listens to messages of the fleet; BullMQ adds one blocking connection
+ * per worker and per QueueEvents.
  *
  * @internal
  */
@@ -44,9 +46,9 @@ export class RedisBackend implements QueueBackend {
   readonly kind = 'redis';
   readonly location: string;
   readonly ledger: RedisLedger;
-  readonly messages = new LocalMessages();
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
+  readonly messages: FleetMessages;
   private readonly producer: Redis | Cluster;
   private readonly prefix: string;
   /** Every connection, also those that BullMQ makes by duplicating one of ours. */
@@ -76,6 +78,8 @@ export class RedisBackend implements QueueBackend {
     this.ledger = new RedisLedger(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
+    const line = new RedisMessageLine(this.producer, this.prefix, (options) => this.open(options), logger);
+    this.messages = new FleetMessages(this, line, logger);
   }
 
   /** What is inside holds passwords. */
@@ -152,6 +156,7 @@ export class RedisBackend implements QueueBackend {
 
   async close(timeout: number): Promise<void> {
     this.outage.silence();
+    this.messages.close();
     const quits = [...this.clients].map(async (client) => {
       // QUIT waits for the answers under way; without a connection there are none.
       if (isReady(client)) await settlesWithin(timeout, client.quit());

@@ -8,18 +8,20 @@ import {
   type Processor,
   type RedisQueueBackend,
 } from 'bullmq';
+import type { BackendLogger } from '../backend-logger.js';
+import { FleetMessages } from '../fleet-messages.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, CancelMarks, QueueBackend, WorkerSettings } from '../queue-backend.js';
 import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
-import { LocalMessages } from '../fleet-messages.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled } from './mark-cancelled.js';
 import { readingTogether } from './reads-together.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
 import { SqlLedger } from './sql-ledger.js';
+import { SqlMessageLine } from './sql-messages.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
 import { WindowedQueueBackend } from './windowed-queue-backend.js';
@@ -42,18 +44,20 @@ export abstract class SqlBackend implements QueueBackend {
   abstract readonly kind: QueueBackend['kind'];
   abstract readonly location: string;
   readonly ledger: SqlLedger;
-  readonly messages = new LocalMessages();
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
+  readonly messages: FleetMessages;
   private readonly factory: BackendFactory<RedisQueueBackend>;
 
   protected constructor(
     protected readonly pool: SqlPool,
     schema: string,
+    logger: BackendLogger,
   ) {
     this.ledger = new SqlLedger(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
+    this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
       new WindowedQueueBackend(new SqlConnection(readingTogether(pool), schema), name, options);
     // BullMQ's classes are typed for Redis unless every type that touches them names another backend.

@@ -3,8 +3,12 @@ import type { PgPool } from 'bullmq';
 /** Who is told of the notices on a channel. @internal */
 export interface ChannelListener {
   onNotify(payload: string): void;
+  /** Nothing is heard for now. */
+  onInterrupted?(): void;
   /** The listening was interrupted and is back: what was announced in between was not heard. */
   onRestored?(): void;
+  /** A connection that went silent must be found out in time: this listener has no other way to hear of anything. */
+  readonly isWatched?: boolean;
 }
 
 /**
