@@ -9,6 +9,7 @@ import {
 } from '../test/support/command-line.js';
 import type { Bench, BenchRequest } from './bench.js';
 import { boot } from './boot.js';
+import { cancel } from './cancel.js';
 import { enqueue } from './enqueue.js';
 import { failing } from './failing.js';
 import { idle } from './idle.js';
@@ -17,7 +18,7 @@ import { overhead } from './overhead.js';
 import { scale } from './scale.js';
 import { startStore, STORE_NAMES, type Store, type StoreName } from './support/stores.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { overhead, enqueue, latency, scale, failing, boot, idle };
+const BENCHES: Readonly<Record<string, Bench>> = { overhead, enqueue, latency, scale, failing, cancel, boot, idle };
 
 const USAGE = `npm run bench -- NAME [options]
 
@@ -26,9 +27,9 @@ ${Object.entries(BENCHES)
   .join('\n')}
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
-  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing)
-  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing)
+  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel)
+  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel)
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel)
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

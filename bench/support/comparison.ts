@@ -130,7 +130,8 @@ export class Comparison {
   }
 }
 
-function assertKnown(option: string, asked: readonly string[] | undefined, known: ReadonlySet<string>): void {
+/** @throws {UsageError} when something else was asked for. */
+export function assertKnown(option: string, asked: readonly string[] | undefined, known: ReadonlySet<string>): void {
   const unknown = asked?.filter((name) => !known.has(name)) ?? [];
   if (unknown.length === 0) return;
   throw new UsageError(`--${option} takes some of ${[...known].join(', ')} here, not "${unknown.join(', ')}".`);

@@ -233,18 +233,34 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
         },
         { concurrency: 1, lease: 30_000 },
       );
-      await many.add('job', {}, { jobId: 'job_ended', priority: 1 });
-      await many.add('job', {}, { jobId: 'job_runs', priority: 2 });
-      await many.add('job', {}, { jobId: 'job_waits', priority: 3 });
+      await many.add('job', { t: ['ended'] }, { jobId: 'job_ended', priority: 1 });
+      await many.add('job', { t: ['runs'], p: 1 }, { jobId: 'job_runs', priority: 2 });
+      await many.add('job', { t: ['waits'] }, { jobId: 'job_waits', priority: 3 });
+      await many.add('job', { p: 1 }, { jobId: 'job_bare', priority: 3 });
+      await many.add('job', null, { jobId: 'job_null', priority: 3 });
       const running = worker.run();
       await entered.reached;
       const ids = ['job_waits', 'job_absent', 'job_runs', 'job_ended'];
       const marks = { waiting: 'cancelled', active: 'asked to stop' };
-      expect(await backend.markCancelled(many, ids, marks)).toEqual(['marked', 'missing', 'active', 'finished']);
+      const found: CancelMark[] = ['marked', 'missing', 'active', 'finished'];
+      const others = Array.from({ length: 100 }, (_, n) => `job_absent_${n}`);
+      expect(await backend.readUnfinished(many, [...ids, 'job_bare', 'job_null'], 't')).toEqual([
+        ['waits'],
+        undefined,
+        ['runs'],
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      expect(await backend.markCancelled(many, ids, marks)).toEqual(found);
+      expect(await backend.markCancelled(many, [...others, ...ids], marks)).toEqual([
+        ...others.map(() => 'missing'),
+        ...found,
+      ]);
       expect(await backend.deferredFailures(many, ids)).toEqual(['cancelled', undefined, 'asked to stop', undefined]);
       open.reach();
       await eventually(async () =>
-        expect(await many.getJobCounts('completed', 'failed')).toEqual({ completed: 2, failed: 1 }),
+        expect(await many.getJobCounts('completed', 'failed')).toEqual({ completed: 4, failed: 1 }),
       );
       await worker.close();
       await running;

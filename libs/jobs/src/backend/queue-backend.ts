@@ -55,6 +55,11 @@ export interface QueueBackend {
    * @param jobIds - a few hundred at most: the store serves nobody else meanwhile.
    */
   markCancelled(queue: Queue, jobIds: readonly string[], marks: CancelMarks): Promise<CancelMark[]>;
+  /**
+   * What stands under `field` in the data of each job; undefined for one that has ended, is not there or has no such
+   * field. In one round trip, and of the rest of a job as little is read as the store allows.
+   */
+  readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]>;
   /** The deferred failures of jobs, in one round trip. */
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /**

@@ -2,7 +2,7 @@ import type { CancelMark, QueueBackend } from '../backend/queue-backend.js';
 import { CANCEL_CHANNEL, type CancelMessage } from './cancel-channel.js';
 import { cancelMark, cancelRequestMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
-import { withEnvelope } from './envelope.js';
+import type { JobEnvelope } from './envelope.js';
 import { openChildren, type FlowMember } from './flow-members.js';
 import { queueOfJobId } from './job-id.js';
 import type { JobReader } from './job-reader.js';
@@ -11,6 +11,11 @@ import type { Queues } from './queues.js';
 
 /** Jobs that are looked at and marked together. */
 const BATCH = 250;
+/** Ids that fit into one message to the fleet, also the longest. */
+const IN_A_MESSAGE = 40;
+
+/** Of {@link JobEnvelope}. */
+const TAGS = 't' satisfies keyof JobEnvelope;
 
 /** What became of jobs that were cancelled together. @publicApi */
 export interface CancelReport {
@@ -83,11 +88,8 @@ export class JobCanceller {
   /** The index may name jobs that are gone, and ids that other jobs have by now. */
   private async withTag(queueName: string, ids: readonly string[], tag: string): Promise<string[]> {
     const queue = this.queues.get(queueName);
-    const jobs = await this.sender.reach(() => Promise.all(ids.map((id) => queue.getJob(id))));
-    return jobs.flatMap((job) => {
-      const isMeant = job && job.finishedOn === undefined && withEnvelope(job).data.t?.includes(tag);
-      return isMeant ? [job.id!] : [];
-    });
+    const tags = await this.sender.reach(() => this.backend.readUnfinished(queue, ids, TAGS));
+    return ids.filter((_id, n) => isAmong(tag, tags[n]));
   }
 
   private async mark(queueName: string, ids: readonly string[], reason: string | undefined): Promise<CancelMark[]> {
@@ -96,7 +98,10 @@ export class JobCanceller {
     const queue = this.queues.get(queueName);
     const found = await this.sender.reach(() => this.backend.markCancelled(queue, ids, marks));
     const running = ids.filter((_id, n) => found[n] === 'active');
-    if (running.length > 0) await this.tellWorkers({ queue: queueName, ids: running });
+    const messages = Array.from({ length: Math.ceil(running.length / IN_A_MESSAGE) }, (_, n) => {
+      return { queue: queueName, ids: running.slice(n * IN_A_MESSAGE, (n + 1) * IN_A_MESSAGE) };
+    });
+    await Promise.all(messages.map((message) => this.tellWorkers(message)));
     return found;
   }
 
@@ -104,4 +109,9 @@ export class JobCanceller {
   private async tellWorkers(message: CancelMessage): Promise<void> {
     await this.backend.messages.publish(CANCEL_CHANNEL, message).catch(() => {});
   }
+}
+
+/** What was added past this library may have anything in the place of its tags. */
+function isAmong(tag: string, tags: unknown): boolean {
+  return Array.isArray(tags) && tags.includes(tag);
 }

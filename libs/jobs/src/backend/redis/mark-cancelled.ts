@@ -1,10 +1,22 @@
 import type { Queue } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
+import { isPlainObject } from '../../options/jobs-options.error.js';
 import { promoteIfDelayed } from '../promote-marked.js';
 import type { CancelMark, CancelMarks } from '../queue-backend.js';
 
+/** Of so many jobs or more, the active ones are read once: each search goes through all of them. */
+const MANY = 10;
+
 const MARK = `
 local waiting, active = ARGV[1], ARGV[2]
+local runs
+if #KEYS - 2 < ${MANY} then
+  runs = function(id) return redis.call('LPOS', KEYS[1], id) end
+else
+  local running = {}
+  for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do running[id] = true end
+  runs = function(id) return running[id] end
+end
 local found = {}
 for n = 3, #KEYS do
   local job, id = KEYS[n], ARGV[n]
@@ -12,7 +24,7 @@ for n = 3, #KEYS do
     found[n - 2] = 'missing'
   elseif redis.call('HEXISTS', job, 'finishedOn') == 1 then
     found[n - 2] = 'finished'
-  elseif redis.call('LPOS', KEYS[1], id) then
+  elseif runs(id) then
     redis.call('HSETNX', job, 'defa', active)
     found[n - 2] = 'active'
   else
@@ -38,6 +50,21 @@ export async function markCancelled(
       return 'marked';
     }),
   );
+}
+
+/** Each with a command of its own, or Redis would serve nobody else while it copies large payloads. @internal */
+export async function readUnfinished(
+  client: Redis | Cluster,
+  queue: Queue,
+  jobIds: readonly string[],
+  field: string,
+): Promise<unknown[]> {
+  const found = await Promise.all(jobIds.map((id) => client.hmget(queue.toKey(id), 'data', 'finishedOn')));
+  return found.map(([data, finishedOn]) => {
+    if (!data || finishedOn != null) return undefined;
+    const parsed: unknown = JSON.parse(data);
+    return isPlainObject(parsed) ? parsed[field] : undefined;
+  });
 }
 
 /** @internal */

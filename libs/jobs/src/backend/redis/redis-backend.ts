@@ -12,7 +12,7 @@ import { FleetMessages } from '../fleet-messages.js';
 import { OutageReport } from '../outage-report.js';
 import { coalesceWrites } from './coalesced-writes.js';
 import { forgetJob } from './forget-job.js';
-import { deferredFailures, markCancelled } from './mark-cancelled.js';
+import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
@@ -109,6 +109,10 @@ export class RedisBackend implements QueueBackend {
 
   markCancelled(queue: Queue, jobIds: readonly string[], marks: CancelMarks): Promise<CancelMark[]> {
     return markCancelled(this.producer, queue, jobIds, marks);
+  }
+
+  readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]> {
+    return readUnfinished(this.producer, queue, jobIds, field);
   }
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {

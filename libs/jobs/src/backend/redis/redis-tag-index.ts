@@ -4,6 +4,9 @@ import type { TaggedJob, TagIndex } from '../tag-index.js';
 /** Entries that one call writes: Redis serves nobody else meanwhile. */
 const BATCH = 500;
 
+/** Entries that one call reads, for the same reason. */
+const SCANNED = 1_000;
+
 /** The whole set goes when its last entry has expired: a tag may never be used again. */
 const ADD = `
 local time = redis.call('TIME')
@@ -13,9 +16,10 @@ for i = 1, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'GT', now + ARGV[i + 1], ARGV
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], last[2])`;
 
-const LIST = `
+/** By the clock of the node that has the key. */
+const NOW = `
 local time = redis.call('TIME')
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. time[1] * 1000 + math.floor(time[2] / 1000), '+inf')`;
+return time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /** A sorted set for each tag, by expiry. @internal */
 export class RedisTagIndex implements TagIndex {
@@ -40,8 +44,17 @@ export class RedisTagIndex implements TagIndex {
   }
 
   async jobsWith(tag: string): Promise<string[]> {
-    const ids = (await this.client.eval(LIST, 1, this.key(tag))) as string[];
-    return ids.sort();
+    const key = this.key(tag);
+    const now = (await this.client.eval(NOW, 1, key)) as number;
+    // May name an id twice, and names each that is there all the time.
+    const ids = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, entries] = await this.client.zscan(key, cursor, 'COUNT', SCANNED);
+      for (let n = 0; n < entries.length; n += 2) if (Number(entries[n + 1]) > now) ids.add(entries[n]!);
+      cursor = next;
+    } while (cursor !== '0');
+    return [...ids].sort();
   }
 
   /** With an underscore, which no queue has in its name: BullMQ's keys begin with that. */

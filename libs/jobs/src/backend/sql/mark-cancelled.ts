@@ -15,6 +15,10 @@ WITH asked AS (
 )
 SELECT asked.id, asked.state FROM asked`;
 
+const READ_UNFINISHED = `
+SELECT id, data -> $3::text AS value FROM job
+ WHERE queue = $1 AND id = ANY($2::text[]) AND state NOT IN ('completed', 'failed')`;
+
 const READ = `SELECT id, deferred_failure FROM job WHERE queue = $1 AND id = ANY($2::text[])`;
 
 /** @internal */
@@ -36,6 +40,18 @@ export async function markCancelled(
       return 'marked';
     }),
   );
+}
+
+/** @internal */
+export async function readUnfinished(
+  sql: PgQueryable,
+  queue: Queue,
+  jobIds: readonly string[],
+  field: string,
+): Promise<unknown[]> {
+  const { rows } = await sql.query<{ id: string; value: unknown }>(READ_UNFINISHED, [queue.name, jobIds, field]);
+  const found = new Map(rows.map(({ id, value }) => [id, value ?? undefined]));
+  return jobIds.map((id) => found.get(id));
 }
 
 /** @internal */

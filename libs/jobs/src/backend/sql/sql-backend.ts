@@ -16,7 +16,7 @@ import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { forgetJob } from './forget-job.js';
-import { deferredFailures, markCancelled } from './mark-cancelled.js';
+import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { readingTogether } from './reads-together.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
@@ -88,6 +88,10 @@ export abstract class SqlBackend implements QueueBackend {
 
   markCancelled(queue: Queue, jobIds: readonly string[], marks: CancelMarks): Promise<CancelMark[]> {
     return markCancelled(this.pool, queue, jobIds, marks);
+  }
+
+  readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]> {
+    return readUnfinished(this.pool, queue, jobIds, field);
   }
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
