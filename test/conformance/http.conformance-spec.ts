@@ -130,7 +130,9 @@ describe.each(backends)('HTTP on $name', (backend) => {
 
     it('[M3] is healthy while it works, and says why when it does not', async () => {
       const { body } = await server.http.get('/health').expect(200);
-      expect(body.info).toEqual({ jobs: { status: 'up', backend: backend.name, working: ['default'] } });
+      expect(body.info).toEqual({
+        jobs: { status: 'up', backend: backend.name, working: ['default'], watchdogRestarts: 0 },
+      });
       const draining = await serve(backend);
       await draining.app.get(JobsRunner).drain();
       const { body: unhealthy } = await draining.http.get('/health').expect(503);
@@ -138,6 +140,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
         status: 'down',
         backend: backend.name,
         reasons: ['this process is shutting down'],
+        watchdogRestarts: 0,
       });
       await draining.app.close();
     });

@@ -71,6 +71,12 @@ export class TcpProxy {
     for (const carried of this.carried) if (carried.side === side) this.passEnd(carried);
   }
 
+  /** After {@link freeze}: new connections work, and those of now go on to swallow. */
+  passNewOnes(): void {
+    this.strand();
+    this.lift();
+  }
+
   /** Cuts what there is and lets new connections through. */
   thaw(): void {
     this.lift();

@@ -12,7 +12,9 @@ import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.
 import { HOLDS_WORKERS } from './options/one-jobs-module.js';
 import { BootReport } from './worker/boot-report.js';
 import { CancelWatch } from './worker/cancel-watch.js';
+import { EventLoopLag } from './worker/event-loop-lag.js';
 import { JobsRunner } from './worker/jobs.runner.js';
+import { Watchdog } from './worker/watchdog.js';
 import { WorkerPresence } from './worker/worker-presence.js';
 
 /**
@@ -51,6 +53,8 @@ import { WorkerPresence } from './worker/worker-presence.js';
     BootReport,
     WorkerPresence,
     CancelWatch,
+    Watchdog,
+    EventLoopLag,
     DeadLetterSweeper,
     JobsRunner,
   ],

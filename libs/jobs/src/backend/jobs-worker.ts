@@ -6,10 +6,13 @@ const PAUSE_AFTER_REFUSAL = 1_000;
 
 type ReportRest = [token: string, fetchNext?: () => boolean, span?: Span];
 
-/** A BullMQ worker that knows when it last asked for work: a worker can be "running" and deaf. @internal */
+/** A BullMQ worker that knows when it was last answered: a worker can be "running" and deaf. @internal */
 export class JobsWorker extends Worker {
-  /** Milliseconds since the epoch; 0 before the first time. */
+  /** When (ms since the epoch) it was last told which job is the next, or that there is none; 0 before the first time. */
   lastFetchAt = 0;
+
+  /** When (ms since the epoch) the claims were asked for that are renewed now; undefined when none are. */
+  unansweredRenewal: number | undefined;
 
   /** When (ms since the epoch) the claims were last asked for that are renewed now; earlier than when the answer came. */
   renewalAskedAt = 0;
@@ -19,9 +22,23 @@ export class JobsWorker extends Worker {
 
   override async extendJobLocks(...renewal: [jobIds: string[], tokens: string[], duration: number]): Promise<string[]> {
     const askedAt = Date.now();
-    const refused = await super.extendJobLocks(...renewal);
-    this.renewalAskedAt = askedAt;
-    return refused;
+    this.unansweredRenewal = askedAt;
+    try {
+      const refused = await super.extendJobLocks(...renewal).catch((error: Error) => {
+        if (isNotConnectionError(error) || this.closing) throw error;
+        // Its connection was lost. BullMQ would ask again a quarter of a lease later, when the claims may have ended.
+        return super.extendJobLocks(...renewal);
+      });
+      this.renewalAskedAt = askedAt;
+      return refused;
+    } finally {
+      if (this.unansweredRenewal === askedAt) this.unansweredRenewal = undefined;
+    }
+  }
+
+  /** BullMQ fetches nothing while it believes that a rate limit holds. */
+  get isWaitingForLimit(): boolean {
+    return (this as unknown as { limitUntil: number }).limitUntil > Date.now();
   }
 
   /** What a job is failed with that was not run, because of a failure that was set before; by default that. */
@@ -30,7 +47,6 @@ export class JobsWorker extends Worker {
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     // BullMQ asks once more when what woke it was the closing itself, or a job that came at the same moment.
     if (this.closing) return undefined as unknown as Job;
-    this.lastFetchAt = Date.now();
     try {
       return await super.moveToActive(token, name);
     } catch (error) {
@@ -39,7 +55,7 @@ export class JobsWorker extends Worker {
     }
   }
 
-  /** Also called with what BullMQ fetched in the same step in which it ended the job before. */
+  /** Called with the answer to every fetch, also to one that BullMQ made in the step in which it ended the job before. */
   protected override nextJobFromJobData(...fetched: [JobJson?, string?, string?]): Promise<Job> {
     this.lastFetchAt = Date.now();
     return super.nextJobFromJobData(...fetched);

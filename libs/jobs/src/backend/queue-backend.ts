@@ -84,6 +84,14 @@ export interface QueueBackend {
   lastConnectionError(): Error | undefined;
   /** Resolves when the store answered; rejects with {@link BackendUnavailableError} when it does not in `timeout` ms. */
   ping(timeout: number): Promise<void>;
+  /**
+   * Closes connections that do not answer although nobody noticed, so that they are made anew and what was asked on them
+   * is asked again or fails. Those that are being made already are left alone.
+   *
+   * @param timeout - how long (ms) a connection has to answer.
+   * @returns how many were closed.
+   */
+  reconnect(timeout: number): Promise<number>;
   /** Whether this error says that the store could not be reached (and not that it refused). */
   isConnectionError(error: unknown): boolean;
   /** Waits for what is under way at most `timeout` ms, then lets go of every connection. */

@@ -1,11 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import type { JobContext } from './job-context.js';
 
+/** Of the attempts that ended: what blocked the event loop is among the last. */
+const REMEMBERED = 16;
+
 /** The attempts that this process runs at the moment, by job id. @internal */
 @Injectable()
 export class RunningJobs {
   private readonly contexts = new Map<string, JobContext>();
   private readonly leftRunning = new Set<JobContext>();
+  private readonly lastEnded = Array.from<JobContext | undefined>({ length: REMEMBERED });
+  private ended = 0;
 
   get size(): number {
     return this.contexts.size;
@@ -16,6 +21,7 @@ export class RunningJobs {
   }
 
   delete(context: JobContext): void {
+    this.lastEnded[this.ended++ % REMEMBERED] = context;
     if (this.contexts.get(context.id) === context) this.contexts.delete(context.id);
   }
 
@@ -25,6 +31,16 @@ export class RunningJobs {
 
   all(): JobContext[] {
     return [...this.contexts.values()];
+  }
+
+  /** Some of the attempts that ended since {@link RunningJobs.forgetEnded}, the last ones. */
+  justEnded(): JobContext[] {
+    return this.lastEnded.filter((context) => context !== undefined);
+  }
+
+  forgetEnded(): void {
+    if (this.ended > 0) this.lastEnded.fill(undefined);
+    this.ended = 0;
   }
 
   /** Its hard time limit ended the attempt; its code runs on. */

@@ -7,6 +7,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { JobsRunner } from '../worker/jobs.runner.js';
+import { Watchdog } from '../worker/watchdog.js';
 
 /**
  * Tells Terminus whether background jobs work: the backend answers, and the workers of this process consume.
@@ -41,29 +42,31 @@ export class JobsHealthIndicator {
 
   /**
    * Down with the reasons from the moment the shutdown begins, when the backend does not answer within `connectTimeout`,
-   * and when a worker does not consume.
+   * and when a worker does not consume. `watchdogRestarts` says how often this process had to rebuild connections whose
+   * workers had become deaf.
    */
   async isHealthy(key = 'jobs'): Promise<HealthIndicatorResult> {
     const backend = this.find<QueueBackend>(QUEUE_BACKEND);
     const runner = this.find<JobsRunner>(JobsRunner);
-    if (runner.isDraining) return down(key, { backend: backend.kind, reasons: ['this process is shutting down'] });
+    const watchdogRestarts = this.find<Watchdog>(Watchdog).restarts;
+    const down = (...reasons: string[]): HealthIndicatorResult => ({
+      [key]: { status: 'down', backend: backend.kind, reasons, watchdogRestarts },
+    });
+    if (runner.isDraining) return down('this process is shutting down');
     try {
       await backend.ping(this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS).connectTimeout);
     } catch (error) {
-      return down(key, { backend: backend.kind, reasons: [(error as Error).message] });
+      return down((error as Error).message);
     }
     const queues = await runner.consumption();
     const reasons = queues.filter(({ problem }) => problem).map(({ queue, problem }) => `queue ${queue}: ${problem}`);
-    if (reasons.length > 0) return down(key, { backend: backend.kind, reasons });
-    return { [key]: { status: 'up', backend: backend.kind, working: queues.map(({ queue }) => queue) } };
+    if (reasons.length > 0) return down(...reasons);
+    const working = queues.map(({ queue }) => queue);
+    return { [key]: { status: 'up', backend: backend.kind, working, watchdogRestarts } };
   }
 
   /** The workers' module is not global; wherever it is, there is one. */
   private find<T>(token: symbol | (abstract new (...args: never[]) => T)): T {
     return this.moduleRef.get<T>(token as symbol, { strict: false });
   }
-}
-
-function down(key: string, reason: { backend: QueueBackend['kind']; reasons: string[] }): HealthIndicatorResult {
-  return { [key]: { status: 'down', ...reason } };
 }

@@ -1,8 +1,4 @@
-import type { JobsWorker } from '../backend/jobs-worker.js';
-import type { Queues } from '../client/queues.js';
-
-/** A worker with waiting jobs and a free slot that asks for no work this long (ms) does not consume. */
-const DEAF_AFTER = 20_000;
+import type { Queue } from 'bullmq';
 
 /** Whether a queue of this process is worked, and if not, why. @publicApi */
 export interface Consumption {
@@ -12,20 +8,14 @@ export interface Consumption {
   problem?: string;
 }
 
-/** @internal */
-export async function consumptionOf(worker: JobsWorker, queues: Queues): Promise<Consumption> {
-  const queue = worker.name;
-  if (!worker.isRunning()) return { queue, consuming: false, problem: 'its worker stopped' };
-  const silentFor = Date.now() - worker.lastFetchAt;
-  if (silentFor > DEAF_AFTER) {
-    const {
-      active = 0,
-      waiting = 0,
-      prioritized = 0,
-    } = await queues.get(queue).getJobCounts('active', 'waiting', 'prioritized');
-    if (waiting + prioritized > 0 && active < worker.concurrency) {
-      return { queue, consuming: false, problem: `jobs wait, but its worker asked for none in ${silentFor} ms` };
-    }
-  }
-  return { queue, consuming: true };
+/** Whether jobs wait in this queue that a worker with a free slot should have by now. @internal */
+export async function owesJobs(queue: Queue): Promise<boolean> {
+  const { waiting = 0, prioritized = 0, active = 0 } = await queue.getJobCounts('waiting', 'prioritized', 'active');
+  if (waiting + prioritized === 0) return false;
+  const [isPaused, limit, limitedFor] = await Promise.all([
+    queue.isPaused(),
+    queue.getGlobalConcurrency(),
+    queue.getRateLimitTtl(),
+  ]);
+  return !isPaused && (limit === null || active < limit) && limitedFor <= 0;
 }

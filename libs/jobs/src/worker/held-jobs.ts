@@ -41,6 +41,12 @@ export class HeldJobs {
     return this.failure;
   }
 
+  countIn(queue: string): number {
+    let count = 0;
+    for (const { job } of this.held.values()) if (job.queueName === queue) count++;
+    return count;
+  }
+
   has(jobId: string): boolean {
     return this.held.has(jobId);
   }

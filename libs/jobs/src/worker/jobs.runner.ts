@@ -20,10 +20,12 @@ import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { describeError } from '../retry/attempt-record.js';
 import { BootReport } from './boot-report.js';
 import { CancelWatch } from './cancel-watch.js';
-import { consumptionOf, type Consumption } from './consumption.js';
+import type { Consumption } from './consumption.js';
+import { EventLoopLag } from './event-loop-lag.js';
 import { HeldJobs, type HeldJob } from './held-jobs.js';
 import { explainDeferred, reportOutcome } from './job-processor.js';
 import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
+import { Watchdog } from './watchdog.js';
 import { WorkerPresence } from './worker-presence.js';
 
 /** How often (ms) a store that is away is told again what it has to know of a job. */
@@ -69,6 +71,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly queues: Queues,
     private readonly presence: WorkerPresence,
     private readonly cancels: CancelWatch,
+    private readonly watchdog: Watchdog,
+    private readonly lag: EventLoopLag,
     private readonly report: BootReport,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
@@ -89,6 +93,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.presence.start();
     if (this.workers.size === 0) return;
     this.cancels.start();
+    this.watchdog.start(this.workers.values(), (queue) => this.held.countIn(queue));
+    this.lag.start();
     this.hooks.start();
   }
 
@@ -117,7 +123,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       const problem = 'this process is shutting down';
       return [...this.workers.keys()].map((queue) => ({ queue, consuming: false, problem }));
     }
-    return Promise.all([...this.workers.values()].map((worker) => consumptionOf(worker, this.queues)));
+    return this.watchdog.consumption();
   }
 
   private start(queue: string): void {
@@ -215,6 +221,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async stop(): Promise<void> {
     this.hooks.stop();
+    this.watchdog.stop();
     const workers = [...this.workers.values()];
     const closing = workers.map((worker) => worker.close());
     const leaving = this.presence.stop();
@@ -228,6 +235,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.background.refuse();
     this.logLeftRunning();
     this.cancels.stop();
+    this.lag.stop();
     await leaving;
   }
 

@@ -36,6 +36,8 @@ interface SessionSettings {
  */
 export class LentClients {
   private readonly waiting: Statement[] = [];
+  /** The pool's clients that are ours at the moment. */
+  readonly inUse = new Set<PoolClient>();
   /** Clients that are lent or asked for. */
   private lent = 0;
   private asking = 0;
@@ -58,8 +60,10 @@ export class LentClients {
     // Without a listener the error of a lent client would end the process; its statement fails as well.
     const ignore = (): void => undefined;
     client.on('error', ignore);
+    this.inUse.add(client);
     const release = (destroy: boolean): void => {
       client.off('error', ignore);
+      this.inUse.delete(client);
       client.release(destroy);
     };
     try {
@@ -74,6 +78,11 @@ export class LentClients {
       release(true);
       throw error;
     }
+  }
+
+  /** Takes one client and gives it back: one whose connection is broken does not answer to that. */
+  async speak(): Promise<void> {
+    await (await this.take()).giveBack();
   }
 
   private lend(): void {

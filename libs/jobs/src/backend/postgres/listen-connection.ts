@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientBase } from 'pg';
 import type { ChannelListener } from '../sql/sql-pool.js';
-import { succeedsWithin } from '../with-timeout.js';
+import { settlesWithin, succeedsWithin } from '../with-timeout.js';
 import { PostgresConnectionLostError } from './postgres-errors.js';
 
 const FIRST_RETRY = 100;
@@ -69,6 +69,15 @@ export class ListenConnection {
   /** Without a word to a server that may not answer. */
   destroy(): void {
     if (this.socket) destroyClient(this.socket);
+  }
+
+  /** True when the connection did not answer within `timeout` ms and was closed. */
+  async rebuildSilent(timeout: number): Promise<boolean> {
+    const { socket } = this;
+    if (!socket || !this.client || this.restoring) return false;
+    if (await settlesWithin(timeout, this.execute('SELECT 1'))) return false;
+    destroyClient(socket);
+    return true;
   }
 
   private listenTo(name: string, channel: Channel): Promise<unknown> {

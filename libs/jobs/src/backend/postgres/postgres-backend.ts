@@ -104,6 +104,10 @@ export class PostgresBackend extends SqlBackend {
     return this.outage.lastError;
   }
 
+  override reconnect(timeout: number): Promise<number> {
+    return this.isPrepared ? this.server.reconnect(timeout) : super.reconnect(timeout);
+  }
+
   isConnectionError(error: unknown): boolean {
     return error instanceof PostgresConnectionLostError || isPostgresConnectionError(error);
   }

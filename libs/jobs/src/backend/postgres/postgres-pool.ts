@@ -7,6 +7,7 @@ import { LentClients, type LentClient } from './lent-clients.js';
 import { destroyClient, ListenConnection } from './listen-connection.js';
 import { asConnectionLost, isOfOneStatement, isTransient, PostgresConnectionLostError } from './postgres-errors.js';
 import { RESULT_TYPES } from './result-types.js';
+import { closeSilentClients } from './silent-clients.js';
 import { ISOLATION, searchPathOf } from './session-settings.js';
 
 /** How often a statement is tried that lost a deadlock. */
@@ -21,6 +22,7 @@ const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 interface Clients {
   query(query: QueryConfig): Promise<PgQueryResult>;
   take(): Promise<LentClient>;
+  closeSilent(timeout: number): Promise<number>;
   end(): Promise<void>;
   destroy(): void;
 }
@@ -100,6 +102,15 @@ export class PostgresPool extends EventEmitter<PoolEvents> implements SqlPool {
     } catch (error) {
       throw this.explain(error);
     }
+  }
+
+  /** Closes the connections that do not answer within `timeout` ms, also the listening one, and says how many. */
+  async reconnect(timeout: number): Promise<number> {
+    const [clients, listener] = await Promise.all([
+      this.clients.closeSilent(timeout),
+      this.listener.rebuildSilent(timeout),
+    ]);
+    return clients + (listener ? 1 : 0);
   }
 
   async end(): Promise<void> {
@@ -185,6 +196,10 @@ function ownClients(target: string | PoolConfig, schema: string): { pool: Pool; 
       const client = await pool.connect();
       return { client, giveBack: async (destroy) => client.release(destroy) };
     },
+    closeSilent: (timeout) => {
+      const silent = { pool, clients: all, speak: () => pool.query('SELECT 1') };
+      return closeSilentClients(silent, () => listeningClient(pool), timeout);
+    },
     end: () => pool.end(),
     destroy: () => all.forEach(destroyClient),
   };
@@ -196,6 +211,10 @@ function lentBy(pool: Pool, schema: string): Clients {
   return {
     query: (query) => clients.query(query),
     take: () => clients.take(),
+    closeSilent: (timeout) => {
+      const silent = { pool, clients: clients.inUse, speak: () => clients.speak() };
+      return closeSilentClients(silent, () => listeningClient(pool), timeout);
+    },
     // It is the user's, who ends it.
     end: async () => {},
     destroy: () => {},

@@ -154,6 +154,11 @@ export class RedisBackend implements QueueBackend {
     return this.outage.lastError;
   }
 
+  async reconnect(timeout: number): Promise<number> {
+    const rebuilt = await Promise.all([...this.clients].map((client) => this.rebuildSilent(client, timeout)));
+    return rebuilt.filter(Boolean).length;
+  }
+
   isConnectionError(error: unknown): boolean {
     return isRedisConnectionError(error);
   }
@@ -167,6 +172,23 @@ export class RedisBackend implements QueueBackend {
       client.disconnect();
     });
     await Promise.all(quits);
+  }
+
+  /** True when the connection was closed. What was sent over the consumer's is then sent again over the new one. */
+  private async rebuildSilent(client: Redis | Cluster, timeout: number): Promise<boolean> {
+    if (isReady(client)) {
+      // Of the others each waits for a blocking command, whose answer BullMQ itself does not wait for any longer than is due.
+      if (client !== this.consumer && client !== this.producer) return false;
+      // Workers that are deaf wait for the consumer, whatever it answers to others.
+      if (client === this.producer && (await settlesWithin(timeout, client.ping()))) return false;
+    } else {
+      // Nothing limits how long ioredis waits for the first answer of a server that let it connect.
+      if (client.status !== 'connect') return false;
+      await once(client, 'ready', { signal: AbortSignal.timeout(timeout) }).catch(() => undefined);
+      if (client.status !== 'connect') return false;
+    }
+    client.disconnect(true);
+    return true;
   }
 
   private patient(): Redis | Cluster {

@@ -112,6 +112,11 @@ export abstract class SqlBackend implements QueueBackend {
     return pingWithin(timeout, this.location, () => this.pool.query('SELECT FROM job LIMIT 0'));
   }
 
+  /** Inside this process there is no connection that could break. */
+  async reconnect(_timeout: number): Promise<number> {
+    return 0;
+  }
+
   private connection(): { connection: ConnectionOptions } {
     return { connection: this.pool as unknown as ConnectionOptions };
   }

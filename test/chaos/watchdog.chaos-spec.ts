@@ -1,0 +1,226 @@
+import { readFileSync } from 'node:fs';
+import { Injectable } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { Task, task, type JobHandle, type JobsModuleOptions } from 'nestjs-jobs';
+import { JobsHealthModule } from 'nestjs-jobs/health';
+import pg from 'pg';
+import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
+import { eventually } from '../support/eventually.js';
+import { HealthController } from '../support/health.controller.js';
+import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { MemoryLogger } from '../support/memory-logger.js';
+import { startPostgres } from '../support/services/postgres.mjs';
+import { processesShowing } from '../support/services/processes.mjs';
+import { startRedis } from '../support/services/redis.mjs';
+import { signal } from '../support/signals.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+@Injectable()
+class Frozen {
+  static runs: string[] = [];
+  static gate = { entered: signal(), open: signal() };
+
+  @Task({ name: 'frozen.echo' })
+  echo(text: string): string {
+    Frozen.runs.push(text);
+    return text;
+  }
+
+  @Task({ name: 'frozen.gated' })
+  async gated(): Promise<string> {
+    Frozen.runs.push('gated');
+    Frozen.gate.entered.reach();
+    await Frozen.gate.open.reached;
+    return 'gated';
+  }
+}
+
+interface Server {
+  readonly port: number;
+  readonly url: string;
+  readonly pid: number;
+  stop(): Promise<unknown>;
+}
+
+interface Kind {
+  readonly kind: string;
+  readonly name: TestBackend['name'];
+  readonly start: () => Promise<Server>;
+  /** Of the app whose connections freeze. */
+  readonly connection: (url: string) => { connection: JobsModuleOptions['connection']; end?: () => Promise<void> };
+}
+
+const kinds: Kind[] = [
+  {
+    kind: 'redis',
+    name: 'redis' as const,
+    start: () => startRedis(),
+    connection: (url: string) => ({ connection: url }),
+  },
+  {
+    kind: 'postgres',
+    name: 'postgres' as const,
+    start: () => startPostgres(),
+    connection: (url: string) => ({ connection: url }),
+  },
+  {
+    kind: "postgres through the app's own pool",
+    name: 'postgres' as const,
+    start: () => startPostgres(),
+    connection: (url: string) => {
+      const pool = new pg.Pool({ connectionString: url });
+      pool.on('error', () => undefined);
+      return { connection: { postgres: pool }, end: () => pool.end() };
+    },
+  },
+].filter(({ name }) => backends.some((backend) => backend.name === name));
+
+// `describe.each` refuses an empty table: embedded has no connection that could freeze.
+if (kinds.length > 0) {
+  describe.each(kinds)('$kind, frozen', ({ name, start, connection }) => {
+    let server: Server;
+    let log: MemoryLogger;
+
+    beforeEach(async () => {
+      Object.assign(Frozen, { runs: [], gate: { entered: signal(), open: signal() } });
+      log = new MemoryLogger();
+      server = await start();
+    });
+    afterEach(async () => void (await server.stop()));
+
+    /** An app that works, and one that only enqueues, on a connection of its own. */
+    async function startBoth(
+      url: string,
+      { lease = '6s', concurrency = 10 } = {},
+    ): Promise<{ worker: JobsApp; producer: JobsApp; health: () => Promise<Health>; close: () => Promise<void> }> {
+      const namespace = uniqueNamespace();
+      const own = connection(url);
+      const queues = { default: { concurrency } };
+      const options = { connectTimeout: '500ms', lease, namespace, queues };
+      const worker = await startJobsApp({
+        backend: { name, connection: () => own.connection },
+        providers: [Frozen],
+        controllers: [HealthController],
+        imports: [TerminusModule.forRoot({ logger: false }), JobsHealthModule],
+        logger: log,
+        options,
+      });
+      await worker.app.listen(0);
+      const api = await worker.app.getUrl();
+      const producer = await startJobsApp({
+        backend: { name, connection: () => server.url },
+        providers: [Frozen],
+        // Nest has one logger, that of the last app.
+        logger: log,
+        options: { ...options, workers: false },
+      });
+      const health = async (): Promise<Health> => {
+        const response = await fetch(`${api}/health`);
+        const { details } = (await response.json()) as { details: { jobs: { watchdogRestarts: number } } };
+        return { status: response.status, watchdogRestarts: details.jobs.watchdogRestarts };
+      };
+      const close = async (): Promise<void> => {
+        await producer.close();
+        await worker.close();
+        await own.end?.();
+      };
+      return { worker, producer, health, close };
+    }
+
+    it('[C9] connections that swallow bytes: rebuilt, health 503 meanwhile, and what runs keeps its one attempt', async () => {
+      const proxy = await TcpProxy.to(server.port);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      // Twelve seconds, of which six may be over when the claims cannot be renewed for the first time.
+      const { producer, health, close } = await startBoth(url, { lease: '12s' });
+      const enqueue = (text: string): Promise<JobHandle<string>> => producer.jobs.enqueue(task(Frozen, 'echo'), text);
+      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+      await Frozen.gate.entered.reached;
+      await (await enqueue('before')).result();
+      expect(await health()).toMatchObject({ status: 200, watchdogRestarts: 0 });
+
+      proxy.strand();
+      const waiting = await Promise.all(['a', 'b', 'c'].map(enqueue));
+      await eventually(async () => expect((await health()).status).toBe(503), { timeout: 30_000 });
+      expect(await Promise.all(waiting.map((job) => job.result({ timeout: '1m' })))).toEqual(['a', 'b', 'c']);
+      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
+      expect((await health()).watchdogRestarts).toBeGreaterThan(0);
+      expect(log.text()).toMatch(/Watchdog, queue "default": .* that were closed to be made anew: [1-9]/);
+
+      Frozen.gate.open.reach();
+      expect(await running.result()).toBe('gated');
+      expect(await running.status()).toMatchObject({ attempt: 1, attempts: [{ attempt: 1 }] });
+      expect([...Frozen.runs].sort()).toEqual(['a', 'b', 'before', 'c', 'gated']);
+      expect(log.text()).not.toContain('left behind');
+      await close();
+      await proxy.close();
+    });
+
+    it('[C9] connections that swallow bytes while all slots are busy: the claims are renewed over new ones', async () => {
+      const proxy = await TcpProxy.to(server.port);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const { producer, health, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
+      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+      await Frozen.gate.entered.reached;
+
+      proxy.strand();
+      await eventually(() => /claims on its running jobs .* made anew: [1-9]/.test(log.text()), { timeout: 30_000 });
+      await eventually(() => log.text().includes('its worker is answered again'), { timeout: 30_000 });
+      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
+
+      Frozen.gate.open.reach();
+      expect(await running.result()).toBe('gated');
+      expect(await running.status()).toMatchObject({ attempt: 1, attempts: [{ attempt: 1 }] });
+      expect(Frozen.runs).toEqual(['gated']);
+      await close();
+      await proxy.close();
+    });
+
+    it('[C9] connections that swallow bytes, also new ones for a while: all is well once new ones work', async () => {
+      const proxy = await TcpProxy.to(server.port);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const { producer, health, close } = await startBoth(url);
+      await (await producer.jobs.enqueue(task(Frozen, 'echo'), 'before')).result();
+
+      proxy.freeze();
+      const waiting = await producer.jobs.enqueue(task(Frozen, 'echo'), 'waits');
+      await eventually(() => log.text().includes('Watchdog'), { timeout: 60_000 });
+      expect((await health()).status).toBe(503);
+      proxy.passNewOnes();
+      expect(await waiting.result({ timeout: '1m' })).toBe('waits');
+      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 60_000 });
+      await close();
+      await proxy.close();
+    });
+
+    it('[C9] a server that is stopped: 503 while it is, and work goes on when it goes on', async () => {
+      const { worker, producer, health, close } = await startBoth(server.url);
+      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+      await Frozen.gate.entered.reached;
+      expect((await health()).status).toBe(200);
+      const pids = name === 'redis' ? [server.pid] : childrenToo(server.pid);
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      await eventually(() => log.text().includes('Watchdog'), { timeout: 60_000 });
+      expect((await health()).status).toBe(503);
+      for (const pid of pids.toReversed()) process.kill(pid, 'SIGCONT');
+      const job = await eventually(() => producer.jobs.enqueue(task(Frozen, 'echo'), 'after'), { timeout: 60_000 });
+      expect(await job.result({ timeout: '1m' })).toBe('after');
+      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 60_000 });
+      Frozen.gate.open.reach();
+      expect(await running.result({ timeout: '1m' })).toBe('gated');
+      await eventually(() => worker.jobs.enqueue(task(Frozen, 'echo'), 'own'));
+      await close();
+    });
+  });
+}
+
+interface Health {
+  status: number;
+  watchdogRestarts: number;
+}
+
+/** A postmaster with all its children, which answer without it; they show the same cluster. */
+function childrenToo(postmaster: number): number[] {
+  const title = readFileSync(`/proc/${postmaster}/cmdline`, 'utf8');
+  const cluster = /cluster_name=(\S+?)\0/.exec(title)![1]!;
+  return [postmaster, ...processesShowing(cluster).filter((pid) => pid !== postmaster)];
+}
