@@ -1,21 +1,7 @@
-import { Controller, Get, Module, type DynamicModule } from '@nestjs/common';
-import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
-import { JobsHealthIndicator, JobsHealthModule } from '../../libs/jobs/src/health/index.js';
-
-/** `GET /health`, as the guide has it. */
-@Controller('health')
-export class HealthEndpoint {
-  constructor(
-    private readonly health: HealthCheckService,
-    private readonly jobs: JobsHealthIndicator,
-  ) {}
-
-  @Get()
-  @HealthCheck()
-  check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.jobs.isHealthy()]);
-  }
-}
+import { Module, type DynamicModule } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { JobsHealthModule } from '../../libs/jobs/src/health/index.js';
+import { HealthController } from '../support/health.controller.js';
 
 @Module({})
 export class HealthEndpointModule {
@@ -23,7 +9,7 @@ export class HealthEndpointModule {
     return {
       module: HealthEndpointModule,
       imports: [work, TerminusModule.forRoot({ logger: false }), JobsHealthModule],
-      controllers: [HealthEndpoint],
+      controllers: [HealthController],
     };
   }
 }

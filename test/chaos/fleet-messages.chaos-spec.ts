@@ -7,37 +7,15 @@ import { eventually } from '../support/eventually.js';
 import { Inbox } from '../support/inbox.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { freePort } from '../support/services/free-port.mjs';
-import { startPostgres } from '../support/services/postgres.mjs';
-import { startRedis } from '../support/services/redis.mjs';
+import { ownServers, type OwnServer } from '../support/own-servers.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-
-interface Server {
-  readonly port: number;
-  kill(): Promise<unknown>;
-  restart(): Promise<unknown>;
-  stop(): Promise<unknown>;
-}
-
-/** The backends that can be away, with a server of the test's own. */
-const servers = [
-  {
-    name: 'redis' as const,
-    start: (port?: number): Promise<Server> => startRedis({ ...(port && { port }) }),
-    url: (port: number) => `redis://127.0.0.1:${port}`,
-  },
-  {
-    name: 'postgres' as const,
-    start: (port?: number): Promise<Server> => startPostgres({ ...(port && { port }), durable: true }),
-    url: (port: number) => `postgres://jobs@127.0.0.1:${port}/jobs`,
-  },
-].filter((server) => backends.some(({ name }) => name === server.name));
 
 /** It is looked for in intervals. */
 const FOUND_OUT = { timeout: 40_000 };
 
 // `describe.each` refuses an empty table: embedded has no server that could be away.
-if (servers.length > 0) {
-  describe.each(servers)('messages of the fleet, $name away', ({ start, url }) => {
+if (ownServers.length > 0) {
+  describe.each(ownServers)('messages of the fleet, $name away', ({ start, url }) => {
     const namespace = uniqueNamespace();
     const cleanUp: (() => Promise<unknown>)[] = [];
 
@@ -45,7 +23,7 @@ if (servers.length > 0) {
       for (const end of cleanUp.splice(0).toReversed()) await end();
     });
 
-    async function serve(port?: number): Promise<Server> {
+    async function serve(port?: number): Promise<OwnServer> {
       const server = await start(port);
       cleanUp.push(() => server.stop());
       return server;
@@ -58,7 +36,7 @@ if (servers.length > 0) {
       return backend;
     }
 
-    async function proxyTo({ port }: Server): Promise<TcpProxy> {
+    async function proxyTo({ port }: OwnServer): Promise<TcpProxy> {
       const proxy = await TcpProxy.to(port);
       cleanUp.push(() => proxy.close());
       return proxy;

@@ -7,9 +7,8 @@ import { backends, type TestBackend } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
 import { Load } from '../support/load.js';
+import { ownServers } from '../support/own-servers.js';
 import { freePort } from '../support/services/free-port.mjs';
-import { startPostgres } from '../support/services/postgres.mjs';
-import { startRedis } from '../support/services/redis.mjs';
 
 @Injectable()
 class Echo {
@@ -22,30 +21,9 @@ class Echo {
   }
 }
 
-interface Server {
-  readonly port: number;
-  kill(): Promise<unknown>;
-  restart(): Promise<unknown>;
-  stop(): Promise<unknown>;
-}
-
-/** The backends that can be away, with a server of the test's own that survives a kill. */
-const servers = [
-  {
-    name: 'redis' as const,
-    start: (port?: number): Promise<Server> => startRedis({ ...(port && { port }), appendonly: true }),
-    url: (port: number) => `redis://127.0.0.1:${port}`,
-  },
-  {
-    name: 'postgres' as const,
-    start: (port?: number): Promise<Server> => startPostgres({ ...(port && { port }), durable: true }),
-    url: (port: number) => `postgres://jobs@127.0.0.1:${port}/jobs`,
-  },
-].filter((server) => backends.some(({ name }) => name === server.name));
-
 // `describe.each` refuses an empty table: embedded has no server that could be away.
-if (servers.length > 0) {
-  describe.each(servers)('$name away', ({ name, start, url }) => {
+if (ownServers.length > 0) {
+  describe.each(ownServers)('$name away', ({ name, start, url }) => {
     const at = (port: number): TestBackend => ({ name, connection: () => url(port) });
 
     function startApp(port: number, imports: NonNullable<JobsAppSettings['imports']> = []): Promise<JobsApp> {

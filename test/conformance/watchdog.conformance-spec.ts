@@ -81,19 +81,11 @@ describe.each(backends)('the watchdog on $name', (backend) => {
     await started.close();
   });
 
-  it('has nothing against a worker whose slots are all busy while jobs wait', async () => {
-    const started = await start();
-    const first = await started.jobs.enqueue(task(Laps, 'gated'));
-    await Laps.gate.entered.reached;
-    const second = await started.jobs.enqueue(task(Laps, 'quick'));
-    await expectNoAlarm(started);
-    Laps.gate.open.reach();
-    await Promise.all([first.result(), second.result()]);
-    await started.close();
-  });
-
-  it('has nothing against a queue whose limit for the fleet is reached', async () => {
-    const started = await start({ queues: { single: { concurrency: 2 } } });
+  it.each([
+    ['a worker whose slots are all busy while jobs wait', 1],
+    ['a queue whose limit for the fleet is reached', 2],
+  ])('has nothing against %s', async (_what, concurrency) => {
+    const started = await start({ queues: { single: { concurrency } } });
     await started.jobs.queue('single').setGlobalConcurrency(1);
     const first = await started.jobs.enqueue(task(Laps, 'gated'));
     await Laps.gate.entered.reached;

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
-import { JobsHealthIndicator } from 'nestjs-jobs/health';
+import { JobsHealthIndicator } from '../../libs/jobs/src/health/index.js';
 
 /** `GET /health`, as the guide has it. */
 @Controller('health')
