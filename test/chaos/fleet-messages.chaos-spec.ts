@@ -2,7 +2,7 @@ import { BackendUnavailableError } from 'nestjs-jobs';
 import { openBackend } from '../../libs/jobs/src/backend/open-backend.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { Inbox } from '../support/inbox.js';
 import { MemoryLogger } from '../support/memory-logger.js';

@@ -82,11 +82,11 @@ describe.each(backends)('the watchdog on $name', (backend) => {
   });
 
   it.each([
-    ['a worker whose slots are all busy while jobs wait', 1],
-    ['a queue whose limit for the fleet is reached', 2],
-  ])('has nothing against %s', async (_what, concurrency) => {
+    ['a worker whose slots are all busy while jobs wait', { concurrency: 1, fleet: 2 }],
+    ['a queue whose limit for the fleet is reached', { concurrency: 2, fleet: 1 }],
+  ])('has nothing against %s', async (_what, { concurrency, fleet }) => {
     const started = await start({ queues: { single: { concurrency } } });
-    await started.jobs.queue('single').setGlobalConcurrency(1);
+    await started.jobs.queue('single').setGlobalConcurrency(fleet);
     const first = await started.jobs.enqueue(task(Laps, 'gated'));
     await Laps.gate.entered.reached;
     const second = await started.jobs.enqueue(task(Laps, 'quick'));
