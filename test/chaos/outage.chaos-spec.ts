@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { BackendUnavailableError, ResultTimeoutError, Task, task } from 'nestjs-jobs';
 import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted } from 'nestjs-jobs/http';
-import type { TestBackend } from '../support/backends.js';
+import { backends, type TestBackend } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
 import { Load } from '../support/load.js';
