@@ -23,7 +23,8 @@ const POOL = 10;
 
 /** The most connections that one process of ours may have. */
 const MOST_CONNECTIONS: Record<StoreName, (queues: number) => number> = {
-  redis: (queues) => 2 + 2 * queues,
+  // One of them hears what the fleet is told.
+  redis: (queues) => 3 + 2 * queues,
   postgres: () => POOL + 1,
   embedded: () => 0,
 };
