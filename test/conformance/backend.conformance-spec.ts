@@ -206,7 +206,8 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
     afterAll(() => queue.close());
 
     function mark(id: string, waiting: string): Promise<CancelMark[]> {
-      return backend.markCancelled(queue, [id], { waiting, active: `${waiting}, active` });
+      const text = `mark ${waiting}`;
+      return backend.markCancelled(queue, [id], { waiting: text, active: `${text}, active`, beginning: 'mark ' });
     }
 
     it('marks what waits or is delayed, and keeps the first mark', async () => {
@@ -215,7 +216,10 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
       expect(await mark('job_waits', 'first')).toEqual(['marked']);
       expect(await mark('job_waits', 'second')).toEqual(['marked']);
       expect(await mark('job_delayed', 'first')).toEqual(['marked']);
-      expect((await queue.getJob('job_waits'))?.deferredFailure).toBe('first');
+      expect(await queue.getJob('job_waits')).toMatchObject({
+        deferredFailure: 'mark first',
+        failedReason: 'mark first',
+      });
       expect(await queue.getJobState('job_delayed')).not.toBe('delayed');
       expect(await mark('job_absent', 'x')).toEqual(['missing']);
     });
@@ -241,7 +245,7 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
       const running = worker.run();
       await entered.reached;
       const ids = ['job_waits', 'job_absent', 'job_runs', 'job_ended'];
-      const marks = { waiting: 'cancelled', active: 'asked to stop' };
+      const marks = { waiting: 'mark: cancelled', active: 'mark: asked to stop', beginning: 'mark' };
       const found: CancelMark[] = ['marked', 'missing', 'active', 'finished'];
       const others = Array.from({ length: 100 }, (_, n) => `job_absent_${n}`);
       expect(await backend.readUnfinished(many, [...ids, 'job_bare', 'job_null'], 't')).toEqual([
@@ -257,7 +261,7 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
         ...others.map(() => 'missing'),
         ...found,
       ]);
-      expect(await backend.deferredFailures(many, ids)).toEqual(['cancelled', undefined, 'asked to stop', undefined]);
+      expect(await backend.deferredFailures(many, ids)).toEqual([marks.waiting, undefined, marks.active, undefined]);
       open.reach();
       await eventually(async () =>
         expect(await many.getJobCounts('completed', 'failed')).toEqual({ completed: 4, failed: 1 }),
@@ -285,6 +289,7 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
         const [found] = await backend.markCancelled(raced, [ids[n]!], {
           waiting: 'cancelled',
           active: 'asked to stop',
+          beginning: 'cancelled',
         });
         return found;
       });

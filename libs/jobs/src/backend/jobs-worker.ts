@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isNotConnectionError, Job, Worker, type JobJson, type Span } from 'bullmq';
+import { isNotConnectionError, Job, UnrecoverableError, Worker, type JobJson, type Span } from 'bullmq';
 
 /** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
 const PAUSE_AFTER_REFUSAL = 1_000;
@@ -69,7 +69,10 @@ export class JobsWorker extends Worker {
   protected override async handleFailed(error: Error, job: Job, ...rest: ReportRest): Promise<Job> {
     const stacks = [...(job.stacktrace ?? [])];
     try {
-      const report = job.deferredFailure === undefined ? error : await this.explain(error, job);
+      const { deferredFailure } = job;
+      // Not the error: it may be how the store refused to hear of that failure a moment ago.
+      const report =
+        deferredFailure === undefined ? error : await this.explain(new UnrecoverableError(deferredFailure), job);
       return await this.toldOnce(job, () => super.handleFailed(report, job, ...rest));
     } catch (refusal) {
       job.stacktrace = stacks;

@@ -13,6 +13,8 @@ export type CancelMark = 'marked' | 'active' | 'finished' | 'missing';
 export interface CancelMarks {
   readonly waiting: string;
   readonly active: string;
+  /** How every mark begins, also an earlier one. */
+  readonly beginning: string;
 }
 
 /** @internal */
@@ -48,9 +50,12 @@ export interface QueueBackend {
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker;
   createQueueEvents(name: string): QueueEvents;
   /**
-   * Sets BullMQ's own deferred failure on jobs that have not finished, of each in one atomic step and unless it has one:
+   * Sets BullMQ's own deferred failure on jobs that have not finished, of each in one atomic step and unless it has a mark:
    * the next worker that fetches the job fails it with the mark as the reason, without running it. An active one runs on,
    * and may finish as if nothing had been set.
+   *
+   * One that waits has the mark as its failed reason as well, since BullMQ overwrites the deferred failure of a parent
+   * when a child fails that takes it along.
    *
    * @param jobIds - a few hundred at most: the store serves nobody else meanwhile.
    */

@@ -1,3 +1,4 @@
+import type { QueueBackend } from '../backend/queue-backend.js';
 import { readCancelMark, readCancelRequest, type Cancellation } from './cancel-mark.js';
 import type { Queues } from './queues.js';
 
@@ -9,8 +10,10 @@ export interface FlowMember {
 
 /** What BullMQ fails a parent with, when a child failed that takes it along. */
 const CHILD_FAILED = /^child (.+) failed$/;
-/** Children that are read together. */
+/** Children that are read together on Redis, which scans a set: none is missed while others leave it. */
 const PAGE = 500;
+/** In SQL BullMQ counts those that it has read, and would skip as many as have left meanwhile. */
+const ALL = 2 ** 31 - 1;
 
 /** Of what BullMQ writes: prefix, queue and id, of which only the prefix may have colons. */
 function memberOf(key: string): FlowMember {
@@ -19,20 +22,25 @@ function memberOf(key: string): FlowMember {
 }
 
 /** The children of a job that have not ended, of which there may be many. @internal */
-export async function* openChildren({ queue, id }: FlowMember, queues: Queues): AsyncGenerator<FlowMember[]> {
+export async function* openChildren(
+  { queue, id }: FlowMember,
+  queues: Queues,
+  { kind }: Pick<QueueBackend, 'kind'>,
+): AsyncGenerator<FlowMember[]> {
   const job = await queues.get(queue).getJob(id);
   if (!job) return;
+  const count = kind === 'redis' ? PAGE : ALL;
   let cursor = 0;
   do {
-    const page = await job.getDependencies({ unprocessed: { cursor, count: PAGE } });
+    const page = await job.getDependencies({ unprocessed: { cursor, count } });
     yield (page.unprocessed ?? []).map(memberOf);
     cursor = page.nextUnprocessedCursor ?? 0;
   } while (cursor !== 0);
 }
 
 /**
- * The cancellation of the child that a job is failed for. BullMQ overwrites with that failure whatever mark the job had
- * itself; and a job is not failed because another one was cancelled.
+ * The cancellation of the child that a job is failed for: a job is not failed because another one was cancelled. Until it
+ * has ended, another child may still overwrite what it ends for.
  *
  * @internal
  */

@@ -1,6 +1,6 @@
 import type { CancelMark, QueueBackend } from '../backend/queue-backend.js';
 import { CANCEL_CHANNEL, type CancelMessage } from './cancel-channel.js';
-import { cancelMark, cancelRequestMark } from './cancel-mark.js';
+import { CANCEL_MARK, cancelMark, cancelRequestMark } from './cancel-mark.js';
 import { JobNotFoundError } from './client.errors.js';
 import type { JobEnvelope } from './envelope.js';
 import { openChildren, type FlowMember } from './flow-members.js';
@@ -39,7 +39,9 @@ export class JobCanceller {
     const [found] = await this.mark(queueName, [id], reason);
     if (found === 'missing') throw new JobNotFoundError(id);
     if (found !== 'finished') return true;
-    return (await this.sender.reach(() => this.reader.status(id)))?.state === 'cancelled';
+    const status = await this.sender.reach(() => this.reader.status(id));
+    if (!status) throw new JobNotFoundError(id);
+    return status.state === 'cancelled';
   }
 
   /** The job, and whatever it waits for, at any depth. */
@@ -50,7 +52,10 @@ export class JobCanceller {
   }
 
   private async cancelChildren(parent: FlowMember, reason: string | undefined): Promise<void> {
-    for await (const children of openChildren(parent, this.queues)) {
+    const pages = openChildren(parent, this.queues, this.backend);
+    for (;;) {
+      const { done, value: children } = await this.sender.reach(() => pages.next());
+      if (done) return;
       for (const queue of new Set(children.map((child) => child.queue))) {
         const ids = children.filter((child) => child.queue === queue).map((child) => child.id);
         for (let n = 0; n < ids.length; n += BATCH) await this.mark(queue, ids.slice(n, n + BATCH), reason);
@@ -94,7 +99,7 @@ export class JobCanceller {
 
   private async mark(queueName: string, ids: readonly string[], reason: string | undefined): Promise<CancelMark[]> {
     if (ids.length === 0) return [];
-    const marks = { waiting: cancelMark(reason), active: cancelRequestMark(reason) };
+    const marks = { waiting: cancelMark(reason), active: cancelRequestMark(reason), beginning: CANCEL_MARK };
     const queue = this.queues.get(queueName);
     const found = await this.sender.reach(() => this.backend.markCancelled(queue, ids, marks));
     const running = ids.filter((_id, n) => found[n] === 'active');

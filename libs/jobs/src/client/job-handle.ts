@@ -98,8 +98,8 @@ export class JobHandle<Result = unknown> {
    * while its code runs on. It ends `cancelled` when it throws, and `succeeded` when it returns all the same.
    *
    * @param options - `reason`: shown in the status; at most 500 characters. `flow`: also cancels, at any depth, the children
-   * that a job of a BullMQ flow waits for. They are marked and stay, so the flow ends; a parent that one of them takes along
-   * ends `cancelled` too.
+   * that a job of a BullMQ flow waits for. They are marked and stay, so that none lets its parent run; a parent that one of
+   * them takes along ends `cancelled` too.
    * @returns true when the job is cancelled now or has been asked to stop; false when it had ended otherwise before.
    * @throws {@link JobNotFoundError}; {@link InvalidArgumentError}.
    */

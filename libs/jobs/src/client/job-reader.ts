@@ -7,9 +7,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { withTimeout } from '../backend/with-timeout.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
-import { cancelMark } from './cancel-mark.js';
 import { withEnvelope, type StoredJob } from './envelope.js';
-import { cancellationOfChild } from './flow-members.js';
 import { queueOfJobId } from './job-id.js';
 import type { JobStatus } from './job-status.js';
 import { Queues } from './queues.js';
@@ -47,12 +45,7 @@ export class JobReader {
     if (queueName === undefined || !this.options.queues.has(queueName)) return undefined;
     const found = await this.find(queueName, id);
     if (!found || isExpired(found)) return undefined;
-    const { job, state } = found;
-    if (job.deferredFailure !== undefined && state !== 'completed' && state !== 'failed') {
-      const cancellation = await cancellationOfChild(job.deferredFailure, this.queues);
-      if (cancellation) job.deferredFailure = cancelMark(cancellation.reason);
-    }
-    return readStatus(job, state);
+    return readStatus(found.job, found.state);
   }
 
   /** What the store has under an id, in a queue that need not be a declared one of this process. */

@@ -76,11 +76,14 @@ function stateOf(
 
 /**
  * Marked jobs count as cancelled at once, not when a worker gets to them. That mark is set on no active job; one that
- * is active with it has been fetched since and ends without running.
+ * is active with it has been fetched since and ends without running. Of the two places of the mark only the failed reason
+ * is never overwritten, and it means nothing in a job that was run again past this library.
  */
 function readCancellation(job: StoredJob, engineState: EngineState): Cancellation | undefined {
   if (engineState === 'completed') return undefined;
-  if (engineState !== 'failed') return readCancelMark(job.deferredFailure);
+  if (engineState !== 'failed') {
+    return job.deferredFailure === undefined ? undefined : readCancelMark(job.failedReason);
+  }
   return readCancelMark(job.failedReason) ?? readCancelRequest(job.failedReason);
 }
 

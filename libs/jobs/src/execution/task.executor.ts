@@ -133,6 +133,8 @@ export class TaskExecutor {
       );
       let grace: Watch | undefined;
       context.onCancel = () => {
+        // The method has ended, and it is asked whose the job is.
+        if (isOver) return;
         const passHardLimit = (): void => cutOff(context.cancelled!);
         grace = this.deadlines.watch(
           { passSoftLimit() {}, passHardLimit },

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { ChannelSubscription } from '../backend/fleet-messages.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
+import { promoteIfDelayed } from '../backend/promote-marked.js';
 import { CANCEL_CHANNEL, isCancelMessage } from '../client/cancel-channel.js';
 import { readCancelRequest } from '../client/cancel-mark.js';
 import { Queues } from '../client/queues.js';
@@ -44,6 +45,22 @@ export class CancelWatch {
       // Looked at again when the claims are renewed next.
       this.logger.debug(`Could not look whether jobs are cancelled: ${error.message}`);
     });
+  }
+
+  /**
+   * Ends a job that waits for another run although it was asked to stop: its attempt was over before it heard of that.
+   * Nothing else would, for as long as it waits.
+   */
+  lookAtDelayed(queueName: string, jobId: string): void {
+    this.promoteMarked(queueName, jobId).catch((error: Error) => {
+      this.logger.debug(`Could not look whether job ${jobId} is cancelled: ${error.message}`);
+    });
+  }
+
+  private async promoteMarked(queueName: string, jobId: string): Promise<void> {
+    const queue = this.queues.get(queueName);
+    const [mark] = await this.backend.deferredFailures(queue, [jobId]);
+    if (readCancelRequest(mark)) await promoteIfDelayed(queue, jobId);
   }
 
   private lookAtAll(): void {

@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
-import { CANCEL_MARK, cancelMark } from '../client/cancel-mark.js';
+import { CANCEL_MARK, cancelMark, readCancelMark } from '../client/cancel-mark.js';
 import {
   attemptNumber,
   saidOfAttempt,
@@ -88,7 +88,7 @@ async function fail(
 
 /**
  * Of a job that is not run, because it is marked as cancelled, or failed along with a child: one whose child was cancelled
- * is cancelled too.
+ * is cancelled too, and one that was cancelled itself stays so whichever child fails.
  *
  * @internal
  */
@@ -99,7 +99,7 @@ export async function explainDeferred(
   intents: FailureIntents,
 ): Promise<Error> {
   if (failure.message.startsWith(CANCEL_MARK)) return failure;
-  const cancellation = await cancellationOfChild(failure.message, queues);
+  const cancellation = readCancelMark(job.failedReason) ?? (await cancellationOfChild(failure.message, queues));
   if (cancellation) return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
   await intents.write(job, failure, failure, (work) => work());
   return failure;

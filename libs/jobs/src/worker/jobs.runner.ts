@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { WaitingError, type Job } from 'bullmq';
+import { DelayedError, WaitingError, type Job } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
@@ -148,6 +148,9 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     worker.on('lockRenewalFailed', (jobIds) => {
       for (const id of jobIds) this.verifyClaim(id);
     });
+    worker.on('failed', (job) => {
+      if (job && job.finishedOn === undefined) this.cancels.lookAtDelayed(queue, job.id!);
+    });
     worker.on('stalled', (jobId) => {
       this.logger.warn(`Job ${jobId} was left behind by a process that died or froze; it runs again.`);
     });
@@ -170,6 +173,9 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
       const reported = reportOutcome(held, outcome, tell, this.intents);
       return reported instanceof Promise ? await reported : reported;
+    } catch (error) {
+      if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!);
+      throw error;
     } finally {
       this.held.delete(held);
     }

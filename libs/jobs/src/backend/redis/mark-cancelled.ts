@@ -8,7 +8,13 @@ import type { CancelMark, CancelMarks } from '../queue-backend.js';
 const MANY = 10;
 
 const MARK = `
-local waiting, active = ARGV[1], ARGV[2]
+local waiting, active, beginning = ARGV[1], ARGV[2], ARGV[3]
+local function isMarked(job)
+  for _, said in ipairs(redis.call('HMGET', job, 'defa', 'failedReason')) do
+    if said and said:sub(1, #beginning) == beginning then return true end
+  end
+  return false
+end
 local runs
 if #KEYS - 2 < ${MANY} then
   runs = function(id) return redis.call('LPOS', KEYS[1], id) end
@@ -19,16 +25,16 @@ else
 end
 local found = {}
 for n = 3, #KEYS do
-  local job, id = KEYS[n], ARGV[n]
+  local job, id = KEYS[n], ARGV[n + 1]
   if redis.call('EXISTS', job) == 0 then
     found[n - 2] = 'missing'
   elseif redis.call('HEXISTS', job, 'finishedOn') == 1 then
     found[n - 2] = 'finished'
   elseif runs(id) then
-    redis.call('HSETNX', job, 'defa', active)
+    if not isMarked(job) then redis.call('HSET', job, 'defa', active) end
     found[n - 2] = 'active'
   else
-    redis.call('HSETNX', job, 'defa', waiting)
+    if not isMarked(job) then redis.call('HSET', job, 'defa', waiting, 'failedReason', waiting) end
     found[n - 2] = redis.call('ZSCORE', KEYS[2], id) and 'delayed' or 'marked'
   end
 end
@@ -39,10 +45,10 @@ export async function markCancelled(
   client: Redis | Cluster,
   queue: Queue,
   jobIds: readonly string[],
-  { waiting, active }: CancelMarks,
+  { waiting, active, beginning }: CancelMarks,
 ): Promise<CancelMark[]> {
   const keys = ['active', 'delayed', ...jobIds].map((name) => queue.toKey(name));
-  const marks = await client.eval(MARK, keys.length, ...keys, waiting, active, ...jobIds);
+  const marks = await client.eval(MARK, keys.length, ...keys, waiting, active, beginning, ...jobIds);
   return Promise.all(
     (marks as (CancelMark | 'delayed')[]).map(async (mark, n) => {
       if (mark !== 'delayed') return mark;

@@ -8,9 +8,12 @@ WITH asked AS (
   SELECT id, state FROM job WHERE queue = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
 ), marked AS (
   UPDATE job
-     SET deferred_failure = COALESCE(job.deferred_failure, CASE asked.state WHEN 'active' THEN $4 ELSE $3 END)
+     SET deferred_failure = CASE asked.state WHEN 'active' THEN $4 ELSE $3 END,
+         failed_reason = CASE asked.state WHEN 'active' THEN job.failed_reason ELSE $3 END
     FROM asked
    WHERE job.queue = $1 AND job.id = asked.id AND asked.state NOT IN ('completed', 'failed')
+     AND NOT starts_with(coalesce(job.deferred_failure, ''), $5)
+     AND NOT starts_with(coalesce(job.failed_reason, ''), $5)
   RETURNING job.id
 )
 SELECT asked.id, asked.state FROM asked`;
@@ -26,9 +29,10 @@ export async function markCancelled(
   sql: PgQueryable,
   queue: Queue,
   jobIds: readonly string[],
-  { waiting, active }: CancelMarks,
+  { waiting, active, beginning }: CancelMarks,
 ): Promise<CancelMark[]> {
-  const { rows } = await sql.query<{ id: string; state: string }>(MARK, [queue.name, jobIds, waiting, active]);
+  const values = [queue.name, jobIds, waiting, active, beginning];
+  const { rows } = await sql.query<{ id: string; state: string }>(MARK, values);
   const states = new Map(rows.map(({ id, state }) => [id, state]));
   return Promise.all(
     jobIds.map(async (id) => {
