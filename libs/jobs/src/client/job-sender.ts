@@ -80,12 +80,19 @@ export class JobSender {
     this.queues.assertOpen();
     const left = deadline - Date.now();
     if (left <= 0) throw this.unavailable(backend.lastConnectionError());
+    let isRefused = false;
+    const refuse = (): Error => {
+      isRefused = true;
+      return this.unavailable(backend.lastConnectionError());
+    };
     const reached = (async () => {
       await backend.whenReady(left);
+      // Two timers, of which the other may have been faster, and the backend be there by now.
+      if (isRefused) throw refuse();
       return work();
     })();
     try {
-      return await withTimeout(reached, left, () => this.unavailable(backend.lastConnectionError()));
+      return await withTimeout(reached, left, refuse);
     } catch (error) {
       throw this.asUnavailable(error);
     }
