@@ -43,14 +43,6 @@ export interface MessageLine {
  * A message is a hint: it comes at most once, and whoever was not there or not connected never gets it. So what must not
  * be missed is written to the store first, and read again when {@link FleetMessages.subscribe} says that it was deaf.
  * Messages of one process come in the order in which it published them, if it awaited each.
- *
- * @example
- * ```ts
- * const subscription = backend.messages.subscribe('cancel', (message) => stop(message), () => lookAgain());
- * await subscription.inEffect;
- * await backend.messages.publish('cancel', { jobId: 'default_1' });
- * subscription.unsubscribe();
- * ```
  * @internal
  */
 export class FleetMessages {

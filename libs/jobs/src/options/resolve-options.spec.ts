@@ -42,6 +42,7 @@ describe('module options', () => {
       maxPayloadSize: 262_144,
       unknownTaskGrace: 3_600_000,
       lease: 30_000,
+      cancelGrace: 30_000,
       shutdownGrace: 25_000,
     });
   });
