@@ -149,7 +149,7 @@ describe.each(backends)('the context of a job on $name', (backend) => {
       [() => context.progress({ done: 1n }), /progress must be JSON, but \$\.done is a BigInt/],
       [
         () => job.cancel({ reason: 7 as never }),
-        /the reason of cancel\(\) must be text of 1 to 500 characters.*but is 7/,
+        /the reason of a cancellation must be text of 1 to 500 characters.*but is 7/,
       ],
       [() => job.cancel({ reason: 'x'.repeat(501) }), /but is a string of 501 characters/],
       [() => job.result({ timeout: 'soon' }), /the timeout of result\(\) must be a duration from zero.*but is "soon"/],
