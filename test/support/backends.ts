@@ -7,8 +7,11 @@ export interface TestBackend {
   connection: () => JobsModuleOptions['connection'];
 }
 
+/** Boots of an embedded database are many, and most of their time is initdb's. */
+const PGLITE_TEMPLATE = 'node_modules/.cache/nestjs-jobs';
+
 const connections: Record<BackendName, TestBackend['connection']> = {
-  embedded: () => ({ embedded: { dataDir: 'memory://' } }),
+  embedded: () => ({ embedded: { dataDir: 'memory://', template: PGLITE_TEMPLATE } }),
   redis: () => redisUrl(),
   postgres: () => postgresUrl(),
 };

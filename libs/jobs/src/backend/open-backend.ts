@@ -15,6 +15,7 @@ export async function openBackend(options: ResolvedJobsOptions, logger: BackendL
     const { EmbeddedBackend } = await import('./embedded/embedded-backend.js');
     return EmbeddedBackend.open({
       dataDir: connection.dataDir,
+      template: connection.template,
       namespace,
       lockGrace: shutdownGrace,
       logger,

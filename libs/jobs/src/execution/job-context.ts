@@ -1,11 +1,12 @@
 import type { TaskRef } from '../task/task-ref.js';
 import { JobCancelledError } from '../client/client.errors.js';
 import { currentJob, runAsJob, type CurrentJob } from '../client/current-job.js';
-import { attemptNumber, maxAttempts, saidOfAttempt, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import { maxAttempts, type ProgressRecord, type StoredJob } from '../client/envelope.js';
 import { invalidArgument, requireJson, requireText } from '../client/invalid-argument.error.js';
 import type { JobHandle } from '../client/job-handle.js';
 import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
 import { AttemptClaim } from './attempt-claim.js';
+import { AttemptSays } from './attempt-says.js';
 import { isControlException, type ControlException } from './control-exceptions.js';
 import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
 import type { JobClaims } from './job-claims.js';
@@ -18,8 +19,7 @@ const LONGEST_STAGE = 200;
  * @publicApi
  */
 export class JobContext implements CurrentJob {
-  private readonly said: ProgressRecord;
-  private writing: Promise<void> | undefined;
+  private readonly says: AttemptSays;
   private aborting: AbortController | undefined;
   private reason: Error | undefined;
   private recorded: ControlException | undefined;
@@ -37,9 +37,7 @@ export class JobContext implements CurrentJob {
     claims: Pick<JobClaims, 'lease' | 'holds'>,
   ) {
     this.claim = new AttemptClaim(stored, claims);
-    this.said = { attempt: attemptNumber(stored) };
-    const snoozedUntil = saidOfAttempt(stored)?.snoozedUntil;
-    if (snoozedUntil !== undefined) this.said.snoozedUntil = snoozedUntil;
+    this.says = new AttemptSays(stored);
   }
 
   /** The context of the task that the calling code runs in, at any depth; undefined outside of tasks. */
@@ -69,7 +67,7 @@ export class JobContext implements CurrentJob {
 
   /** Which run of the job this is, from 1. A run whose process died counts, one that ended with {@link Snooze} does not. */
   get attempt(): number {
-    return this.said.attempt;
+    return this.says.record.attempt;
   }
 
   /** How many runs the job may have in all. */
@@ -98,7 +96,8 @@ export class JobContext implements CurrentJob {
 
   /** When this run was due, for a delayed job and after a {@link Snooze}; undefined for one that may run at once. */
   get scheduledFor(): Date | undefined {
-    if (this.said.snoozedUntil !== undefined) return new Date(this.said.snoozedUntil);
+    const { snoozedUntil } = this.says.record;
+    if (snoozedUntil !== undefined) return new Date(snoozedUntil);
     const delay = this.stored.opts.delay ?? 0;
     return delay > 0 ? new Date(this.stored.timestamp + delay) : undefined;
   }
@@ -106,8 +105,9 @@ export class JobContext implements CurrentJob {
   /**
    * Aborted when the work should stop, with a typed error as its `reason`: {@link SoftTimeLimitError} or
    * {@link HardTimeLimitError} when it takes too long, {@link JobsShutdownError} when the process shuts down and cannot
-   * wait any longer, {@link JobCancelledError} when the job was cancelled, {@link ClaimLostError} when it was frozen or cut off and the job runs elsewhere. Hand it to whatever
-   * takes one, as `fetch` does, and call `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
+   * wait any longer, {@link JobCancelledError} when the job was cancelled, {@link ClaimLostError} when the process was
+   * frozen or cut off and the job runs elsewhere. Hand it to whatever takes one, as `fetch` does, and call
+   * `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
    */
   get signal(): AbortSignal {
     if (!this.aborting) {
@@ -163,8 +163,8 @@ export class JobContext implements CurrentJob {
   stage(name: string, meta?: unknown): Promise<void> {
     return this.tell('stage', async () => {
       requireText('the name of a stage', name, LONGEST_STAGE);
-      this.said.stage = meta === undefined ? { name } : { name, meta: requireJson('the meta of stage()', meta) };
-      await this.write();
+      const stage = meta === undefined ? { name } : { name, meta: requireJson('the meta of stage()', meta) };
+      await this.write({ stage });
     });
   }
 
@@ -177,8 +177,7 @@ export class JobContext implements CurrentJob {
     return this.tell('progress', async () => {
       const isAllowed = typeof value === 'number' ? value >= 0 && value <= 100 : isObject(value);
       if (!isAllowed) throw invalidArgument('progress', 'a number from 0 to 100 or an object', value);
-      this.said.progress = requireJson('progress', value);
-      await this.write();
+      await this.write({ progress: requireJson('progress', value) });
     });
   }
 
@@ -277,20 +276,12 @@ export class JobContext implements CurrentJob {
   }
 
   /** Resolves when what was said before is stored, or could not be. @internal */
-  async written(): Promise<void> {
-    await this.writing?.catch(() => {});
+  written(): Promise<void> {
+    return this.says.written();
   }
 
-  /** One write after the other: sent together, they may reach the store in any order. */
-  private write(): Promise<void> {
-    const record = { ...this.said };
-    const write = async (): Promise<void> => {
-      // It may have waited for the one before for so long that another attempt runs by now.
-      this.assertNotCutOff('progress');
-      await this.stored.updateProgress(record);
-    };
-    this.writing = this.writing ? this.written().then(write) : write();
-    return this.writing;
+  private write(said: Partial<ProgressRecord>): Promise<void> {
+    return this.says.write(said, () => this.assertNotCutOff('progress'));
   }
 
   private tell(method: string, work: () => Promise<void>): Promise<void> {

@@ -31,7 +31,18 @@ export type JobsConnection =
       /** False: `migrateJobs` has run before the deploy, and the boot only checks it. @default true */
       migrate?: boolean;
     }
-  | { embedded: { /** @default '.jobs' */ dataDir?: string } };
+  | {
+      embedded: {
+        /** @default '.jobs' */
+        dataDir?: string;
+        /**
+         * With `dataDir: 'memory://'`, for test suites: a directory in which the files of a new database are kept, about
+         * 40 MB, so that the next boot takes them instead of making them, which is most of the time that it needs. Made
+         * when it is missing; one for each version of PGlite.
+         */
+        template?: string;
+      };
+    };
 
 /**
  * Where the jobs of some tasks go.
@@ -202,7 +213,12 @@ export interface ResolvedRouting {
 
 /** @internal */
 export type ResolvedConnection =
-  | { readonly kind: 'embedded'; readonly dataDir: string; readonly byDefault: boolean }
+  | {
+      readonly kind: 'embedded';
+      readonly dataDir: string;
+      readonly template?: string | undefined;
+      readonly byDefault: boolean;
+    }
   | { readonly kind: 'redis'; readonly redis: string | RedisOptions | Redis | Cluster }
   | {
       readonly kind: 'postgres';

@@ -40,8 +40,18 @@ function resolveUrl(url: string): ResolvedConnection {
 }
 
 function resolveEmbedded(embedded: unknown): ResolvedConnection {
-  const reader = new OptionReader(embedded, 'connection.embedded', ['dataDir']);
-  return { kind: 'embedded', dataDir: reader.text('dataDir', '.jobs', /./, 'a path'), byDefault: false };
+  const reader = new OptionReader(embedded, 'connection.embedded', ['dataDir', 'template']);
+  const dataDir = reader.text('dataDir', '.jobs', /./, 'a path');
+  if (reader.raw('template') === undefined) return { kind: 'embedded', dataDir, byDefault: false };
+  const template = reader.text('template', '', /./, 'a path');
+  if (!dataDir.startsWith('memory://')) {
+    throw new InvalidJobsOptionsError(
+      'connection.embedded.template',
+      "left out, or given with dataDir 'memory://': a directory is made only once",
+      template,
+    );
+  }
+  return { kind: 'embedded', dataDir, template, byDefault: false };
 }
 
 function resolveRedis(redis: unknown): RedisConnection {

@@ -8,11 +8,19 @@ import { readCancelRequest } from '../client/cancel-mark.js';
 import { Queues } from '../client/queues.js';
 import { RunningJobs } from '../execution/running-jobs.js';
 
+/** How long (ms) jobs that were delayed wait for others to be looked at together: one read each is dear for many retries. */
+const LOOK_TOGETHER_WITHIN = 250;
+/** Ids in one read. */
+const LOOK_AT_ONCE = 500;
+
 /** Asks the code of cancelled jobs to stop: soon after the fleet was told, and at the next renewal of claims at the latest. @internal */
 @Injectable()
 export class CancelWatch {
   private readonly logger = new Logger('Jobs');
   private subscription: ChannelSubscription | undefined;
+  /** By queue: the ids that {@link CancelWatch.lookAtDelayed} was told of. */
+  private readonly delayed = new Map<string, Set<string>>();
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly running: RunningJobs,
@@ -30,8 +38,10 @@ export class CancelWatch {
     );
   }
 
-  stop(): void {
+  /** Resolves when the jobs that were just delayed were looked at, or could not be. */
+  async stop(): Promise<void> {
     this.subscription?.unsubscribe();
+    await this.lookAtAllDelayed();
   }
 
   /** Reads the marks of those of the jobs that this process runs. */
@@ -52,15 +62,36 @@ export class CancelWatch {
    * Nothing else would, for as long as it waits.
    */
   lookAtDelayed(queueName: string, jobId: string): void {
-    this.promoteMarked(queueName, jobId).catch((error: Error) => {
-      this.logger.debug(`Could not look whether job ${jobId} is cancelled: ${error.message}`);
-    });
+    let ids = this.delayed.get(queueName);
+    if (!ids) this.delayed.set(queueName, (ids = new Set()));
+    ids.add(jobId);
+    this.timer ??= setTimeout(() => void this.lookAtAllDelayed(), LOOK_TOGETHER_WITHIN).unref();
   }
 
-  private async promoteMarked(queueName: string, jobId: string): Promise<void> {
+  private async lookAtAllDelayed(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const all = [...this.delayed];
+    this.delayed.clear();
+    await Promise.all(
+      all.map(async ([queueName, delayed]) => {
+        // One that runs here again is looked at with the other running ones.
+        const ids = [...delayed].filter((id) => !this.running.get(id));
+        try {
+          for (let n = 0; n < ids.length; n += LOOK_AT_ONCE) {
+            await this.promoteMarked(queueName, ids.slice(n, n + LOOK_AT_ONCE));
+          }
+        } catch (error) {
+          this.logger.debug(`Could not look whether delayed jobs are cancelled: ${(error as Error).message}`);
+        }
+      }),
+    );
+  }
+
+  private async promoteMarked(queueName: string, ids: readonly string[]): Promise<void> {
     const queue = this.queues.get(queueName);
-    const [mark] = await this.backend.deferredFailures(queue, [jobId]);
-    if (readCancelRequest(mark)) await promoteIfDelayed(queue, jobId);
+    const marks = await this.backend.deferredFailures(queue, ids);
+    await Promise.all(ids.map((id, n) => readCancelRequest(marks[n]) && promoteIfDelayed(queue, id)));
   }
 
   private lookAtAll(): void {

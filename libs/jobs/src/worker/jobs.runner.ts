@@ -240,7 +240,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
     this.background.refuse();
     this.logLeftRunning();
-    this.cancels.stop();
+    await settlesWithin(this.options.connectTimeout, this.cancels.stop());
     this.lag.stop();
     await leaving;
   }

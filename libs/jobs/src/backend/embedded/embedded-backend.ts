@@ -19,7 +19,7 @@ DELETE FROM meta WHERE field = 'stalled-check';`;
 /** A container that starts again after a kill must outwait the lock of its predecessor, whose death nobody sees (ms). */
 const LEAST_LOCK_GRACE = HEARTBEAT_LIMIT + 5_000;
 
-type EmbeddedBackendOptions = Pick<PglitePoolOptions, 'dataDir' | 'lockGrace' | 'onWait'> & {
+type EmbeddedBackendOptions = Pick<PglitePoolOptions, 'dataDir' | 'template' | 'lockGrace' | 'onWait'> & {
   namespace: string;
   logger: BackendLogger;
 };

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,27 @@ describe('openPglitePool', () => {
     const opening = openPglitePool({ ...IN_MEMORY, thread: new URL('file:///nowhere/thread.js') });
     await expect(opening).rejects.toBeInstanceOf(EmbeddedBackendUnavailableError);
     await expect(opening).rejects.toThrow('/nowhere/thread.js');
+  });
+
+  it('makes new databases in memory of what it kept of the first, and each is its own', async () => {
+    const template = join(mkdtempSync(join(tmpdir(), 'nestjs-jobs-template-')), 'kept');
+    const first = await openPglitePool({ ...IN_MEMORY, template });
+    await first.query('CREATE TABLE public.mine AS SELECT 1 AS one');
+    const kept = readdirSync(template);
+    expect(kept).toEqual([expect.stringMatching(/^pglite-\d+\.\d+\.\d+\.tar$/)]);
+    const { mtimeMs } = statSync(join(template, kept[0]!));
+    const second = await openPglitePool({ ...IN_MEMORY, template });
+    const { rows } = await second.query(
+      `SELECT to_regclass('public.mine') AS mine, count(*) > 100 AS ready FROM pg_class`,
+    );
+    expect(rows).toEqual([{ mine: null, ready: true }]);
+    expect((await first.query('SELECT one FROM public.mine')).rows).toEqual([{ one: 1 }]);
+    expect(statSync(join(template, kept[0]!)).mtimeMs).toBe(mtimeMs);
+    await Promise.all([first.end(), second.end()]);
+
+    writeFileSync(join(template, kept[0]!), 'cut off');
+    await expect(openPglitePool({ ...IN_MEMORY, template })).rejects.toThrow(new RegExp(`${kept[0]} is of no use`));
+    await rm(template, { recursive: true });
   });
 
   it('does not keep the process alive after end', async () => {

@@ -4,6 +4,8 @@ export interface PgliteThreadData {
   readonly dataDir: string;
   /** The schema that unqualified names mean in the session. */
   readonly searchPath: string;
+  /** A directory, in which what initdb makes is kept for the next new database; without it, initdb runs for each. */
+  readonly template?: string | undefined;
 }
 
 /** One text for the database; without `params` it may hold several statements. @internal */

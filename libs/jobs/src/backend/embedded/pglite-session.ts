@@ -62,8 +62,8 @@ export class PgliteSession extends EventEmitter<PgliteSessionEvents> {
   }
 
   static async open(options: PgliteSessionOptions): Promise<PgliteSession> {
-    const { dataDir, searchPath, thread = new URL('./pglite-thread.js', import.meta.url) } = options;
-    const workerData: PgliteThreadData = { dataDir, searchPath };
+    const { dataDir, searchPath, template, thread = new URL('./pglite-thread.js', import.meta.url) } = options;
+    const workerData: PgliteThreadData = { dataDir, searchPath, template };
     const resourceLimits = { stackSizeMb: STACK_SIZE_IN_MB };
     const worker = new Worker(thread, { workerData, resourceLimits, name: 'nestjs-jobs-pglite' });
     try {

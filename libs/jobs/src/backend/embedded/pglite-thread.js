@@ -2,11 +2,13 @@
  * The worker thread that owns PGlite. In the main thread, Postgres would starve the event loop. This is
  * JavaScript because Node.js cannot load TypeScript as a thread, and Jest runs the sources as they are.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parentPort, threadId, workerData } from 'node:worker_threads';
 
 /**
  * @import { MessagePort } from 'node:worker_threads'
- * @import { PGlite } from '@electric-sql/pglite'
+ * @import { PGlite, PGliteOptions } from '@electric-sql/pglite'
  * @import { PgliteAnswer, PgliteErrorFields, PgliteMessage, PgliteRequest, PgliteStatement, PgliteThreadData } from './pglite-protocol.js'
  */
 
@@ -14,7 +16,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 const SENT_AS_TEXT = { bytea: 17, int8: 20, json: 114, date: 1082, timestamp: 1114, timestamptz: 1184, jsonb: 3802 };
 
 const port = /** @type {MessagePort} */ (parentPort);
-const { dataDir, searchPath } = /** @type {PgliteThreadData} */ (workerData);
+const { dataDir, searchPath, template } = /** @type {PgliteThreadData} */ (workerData);
 
 const opened = await open();
 if (opened) serve(opened);
@@ -22,15 +24,51 @@ if (opened) serve(opened);
 /** @returns {Promise<PGlite | undefined>} */
 async function open() {
   try {
-    const { PGlite } = await import('@electric-sql/pglite');
     const asText = Object.values(SENT_AS_TEXT).map((type) => [type, (/** @type {string} */ text) => text]);
-    const db = await PGlite.create(dataDir, { parsers: Object.fromEntries(asText) });
+    const db = await create({ parsers: Object.fromEntries(asText) });
     await db.exec(`SET search_path TO "${searchPath}"`);
     return db;
   } catch (error) {
     const { code, message } = errorFields(error);
     const isMissing = code === 'ERR_MODULE_NOT_FOUND' && message.includes('@electric-sql/pglite');
     post({ kind: 'unavailable', reason: isMissing ? 'not-installed' : 'not-opened', message });
+    return undefined;
+  }
+}
+
+/**
+ * @param {PGliteOptions} options
+ * @returns {Promise<PGlite>}
+ */
+async function create(options) {
+  const { PGlite } = await import('@electric-sql/pglite');
+  if (template === undefined) return PGlite.create(dataDir, options);
+  // Another version may be unable to read it.
+  const manifest = new URL('../package.json', import.meta.resolve('@electric-sql/pglite'));
+  const file = join(template, `pglite-${JSON.parse(readFileSync(manifest, 'utf8')).version}.tar`);
+  const files = readIfThere(file);
+  if (files) {
+    return PGlite.create(dataDir, { ...options, loadDataDir: new Blob([files]) }).catch((error) => {
+      throw new Error(`the template ${file} is of no use, and to be deleted: ${errorFields(error).message}`);
+    });
+  }
+  const db = await PGlite.create(dataDir, options);
+  await db.exec('CHECKPOINT');
+  const dump = await db.dumpDataDir('none');
+  mkdirSync(template, { recursive: true });
+  // Others may look for it meanwhile.
+  const unfinished = `${file}.${process.pid}-${threadId}`;
+  writeFileSync(unfinished, Buffer.from(await dump.arrayBuffer()));
+  renameSync(unfinished, file);
+  return db;
+}
+
+/** @param {string} file */
+function readIfThere(file) {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
     return undefined;
   }
 }

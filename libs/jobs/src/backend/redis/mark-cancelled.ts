@@ -40,6 +40,11 @@ for n = 3, #KEYS do
 end
 return found`;
 
+const READ = `
+local marks = {}
+for n, job in ipairs(KEYS) do marks[n] = redis.call('HGET', job, 'defa') end
+return marks`;
+
 /** @internal */
 export async function markCancelled(
   client: Redis | Cluster,
@@ -79,6 +84,7 @@ export async function deferredFailures(
   queue: Queue,
   jobIds: readonly string[],
 ): Promise<(string | undefined)[]> {
-  const found = await Promise.all(jobIds.map((id) => client.hget(queue.toKey(id), 'defa')));
+  const keys = jobIds.map((id) => queue.toKey(id));
+  const found = (await client.eval(READ, keys.length, ...keys)) as (string | null)[];
   return found.map((mark) => mark ?? undefined);
 }
