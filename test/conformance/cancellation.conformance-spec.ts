@@ -91,6 +91,8 @@ describe.each(backends)('cancelling on $name', (backend) => {
       workers: { except: ['unserved'] },
       lease: '2s',
       cancelGrace: '500ms',
+      // Not all of them ever end.
+      shutdown: { grace: '100ms' },
     };
     started = await startJobsApp({ backend, providers: [Stoppable], options });
   });

@@ -91,7 +91,8 @@ export class CancelWatch {
   private async promoteMarked(queueName: string, ids: readonly string[]): Promise<void> {
     const queue = this.queues.get(queueName);
     const marks = await this.backend.deferredFailures(queue, ids);
-    await Promise.all(ids.map((id, n) => readCancelRequest(marks[n]) && promoteIfDelayed(queue, id)));
+    const cancelled = ids.filter((_, n) => readCancelRequest(marks[n]));
+    await Promise.all(cancelled.map((id) => promoteIfDelayed(queue, id)));
   }
 
   private lookAtAll(): void {
