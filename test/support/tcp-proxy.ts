@@ -21,6 +21,8 @@ export class TcpProxy {
   cutWhen: ((data: string) => boolean) | undefined;
   /** Called with what the server sends; when it says so, that connection is cut instead, and the answer lost. */
   cutWhenAnswered: ((data: string) => boolean) | undefined;
+  /** Called with what clients send; when it says so, that is the last thing to come through on that connection. */
+  strandWhen: ((data: string, connection: object) => boolean) | undefined;
   private readonly swallowed = new Set<ProxySide>();
   private isRefusing = false;
   private delay = 0;
@@ -136,6 +138,9 @@ export class TcpProxy {
     if (cutWhen?.(data.toString('latin1'))) {
       from.destroy();
       return;
+    }
+    if (side === 'client' && this.strandWhen?.(data.toString('latin1'), from)) {
+      this.stranded.add(from).add(carried.to);
     }
     if (this.delay === 0) {
       this.inTurn(carried, () => this.pass(carried, data));

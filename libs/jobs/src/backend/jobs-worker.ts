@@ -17,8 +17,30 @@ export class JobsWorker extends Worker {
   /** When (ms since the epoch) the claims were last asked for that are renewed now; earlier than when the answer came. */
   renewalAskedAt = 0;
 
+  /** Whether all of its connections were answered since it began. */
+  isReady = false;
+
+  private readiness: Promise<void> | undefined;
+
   /** Of these it is not known whether the end of their attempt is stored. */
   private readonly unanswered = new WeakSet<Job>();
+
+  override run(): Promise<void> {
+    this.waitUntilReady().catch(() => undefined);
+    return super.run();
+  }
+
+  /** BullMQ waits for it with every job that ends, and once is enough. */
+  override waitUntilReady(): Promise<void> {
+    this.readiness ??= super.waitUntilReady().then(
+      () => void (this.isReady = true),
+      (error: Error) => {
+        this.readiness = undefined;
+        throw error;
+      },
+    );
+    return this.readiness;
+  }
 
   override async extendJobLocks(...renewal: [jobIds: string[], tokens: string[], duration: number]): Promise<string[]> {
     const askedAt = Date.now();

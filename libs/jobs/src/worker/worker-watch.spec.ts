@@ -9,6 +9,7 @@ function watched(): {
 } {
   const worker = {
     name: 'default',
+    isReady: true,
     lastFetchAt: 1,
     unansweredRenewal: undefined as number | undefined,
     isWaitingForLimit: false,
@@ -38,6 +39,22 @@ it('finds a worker deaf whose store does not answer, and says so', async () => {
   is.owed = 'no answer';
   expect(await looks(6)).toContain(true);
   expect(watch.problem).toMatch(/the store does not say whether jobs wait$/);
+});
+
+it('finds a worker deaf whose connections are not ready after three looks, until they are', async () => {
+  const { worker, watch, looks } = watched();
+  worker.isReady = false;
+  for (const _look of ['first', 'second']) {
+    worker.lastFetchAt++;
+    never(await looks(1));
+  }
+  worker.lastFetchAt++;
+  expect(await looks(1)).toEqual([true]);
+  expect(watch.problem).toMatch(/^its worker cannot end jobs/);
+  worker.lastFetchAt++;
+  expect(watch.problem).toMatch(/^its worker cannot end jobs/);
+  worker.isReady = true;
+  expect(watch.problem).toBeUndefined();
 });
 
 it('finds nothing while a worker fetches, now and then', async () => {

@@ -7,13 +7,16 @@ const LOOKS_WITH_JOBS = 2;
 /** Looks in a row at one renewal of claims that is not answered. Claims end a lease after the last that was. */
 const LOOKS_AT_RENEWAL = 3;
 
+/** Looks in a row at a worker whose connections are not all ready. It ends no job before they are. */
+const LOOKS_BEFORE_READY = 3;
+
 /** What the store says: whether a worker with a free slot should have jobs of it. @internal */
 export type Owed = 'nothing' | 'jobs' | 'no answer';
 
 /** @internal */
 export type WatchedWorker = Pick<
   JobsWorker,
-  'name' | 'lastFetchAt' | 'unansweredRenewal' | 'isPaused' | 'isRunning' | 'isWaitingForLimit'
+  'name' | 'isReady' | 'lastFetchAt' | 'unansweredRenewal' | 'isPaused' | 'isRunning' | 'isWaitingForLimit'
 >;
 
 /** @internal */
@@ -28,6 +31,7 @@ interface Finding {
   readonly problem: string;
   readonly fetchAt: number;
   readonly renewal: number | undefined;
+  readonly isReady: boolean;
 }
 
 /**
@@ -43,6 +47,7 @@ export class WorkerWatch {
   private owedLooks = 0;
   private renewal: number | undefined;
   private renewalLooks = 0;
+  private unreadyLooks = 0;
   private finding: Finding | undefined;
 
   constructor(
@@ -55,7 +60,8 @@ export class WorkerWatch {
     const { finding, worker } = this;
     if (!finding) return undefined;
     const wasAnswered = finding.renewal !== undefined && finding.renewal !== worker.unansweredRenewal;
-    if (worker.lastFetchAt !== finding.fetchAt || wasAnswered) this.finding = undefined;
+    const isAnswered = worker.isReady ? !finding.isReady || worker.lastFetchAt !== finding.fetchAt : false;
+    if (isAnswered || wasAnswered) this.finding = undefined;
     return this.finding?.problem;
   }
 
@@ -65,16 +71,17 @@ export class WorkerWatch {
       this.beginAnew();
       return false;
     }
-    const problem = this.lookAtRenewal() ?? (await this.lookAtFetches());
+    const problem = this.lookAtRenewal() ?? this.lookAtReadiness() ?? (await this.lookAtFetches());
     if (problem === undefined) return false;
-    const { lastFetchAt: fetchAt } = this.worker;
-    this.finding = { problem, fetchAt, renewal: this.renewalLooks >= LOOKS_AT_RENEWAL ? this.renewal : undefined };
+    const { lastFetchAt: fetchAt, isReady } = this.worker;
+    const renewal = this.renewalLooks >= LOOKS_AT_RENEWAL ? this.renewal : undefined;
+    this.finding = { problem, fetchAt, renewal, isReady };
     return this.problem !== undefined;
   }
 
   /** Its connection is new: what was seen of the old one says nothing of it. */
   beginAnew(): void {
-    this.silentLooks = this.owedLooks = this.renewalLooks = 0;
+    this.silentLooks = this.owedLooks = this.renewalLooks = this.unreadyLooks = 0;
   }
 
   private lookAtRenewal(): string | undefined {
@@ -83,6 +90,11 @@ export class WorkerWatch {
     this.renewal = unansweredRenewal;
     if (unansweredRenewal === undefined || ++this.renewalLooks < LOOKS_AT_RENEWAL) return undefined;
     return `the claims on its running jobs could not be renewed for ${Date.now() - unansweredRenewal} ms, for want of an answer`;
+  }
+
+  private lookAtReadiness(): string | undefined {
+    if (this.worker.isReady || ++this.unreadyLooks < LOOKS_BEFORE_READY) return undefined;
+    return 'its worker cannot end jobs, for want of an answer on one of its connections since it began';
   }
 
   private async lookAtFetches(): Promise<string | undefined> {

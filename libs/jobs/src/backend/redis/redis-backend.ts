@@ -18,6 +18,7 @@ import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
 import { RedisMessageLine } from './redis-messages.js';
 import { RedisTagIndex } from './redis-tag-index.js';
+import { waitsForAnswer } from './unanswered.js';
 
 /** The end of `wait` that workers take from; they take of the prioritized jobs only when it is empty. */
 const GIVE_BACK = `
@@ -177,8 +178,9 @@ export class RedisBackend implements QueueBackend {
   /** True when the connection was closed. What was sent over the consumer's is then sent again over the new one. */
   private async rebuildSilent(client: Redis | Cluster, timeout: number): Promise<boolean> {
     if (isReady(client)) {
-      // Of the others each waits for a blocking command, whose answer BullMQ itself does not wait for any longer than is due.
-      if (client !== this.consumer && client !== this.producer) return false;
+      const isShared = client === this.consumer || client === this.producer;
+      // Until BullMQ has asked a worker's own connection what Redis it is, the worker ends no job.
+      if (!isShared && !(await waitsForAnswer(client, timeout))) return false;
       // Workers that are deaf wait for the consumer, whatever it answers to others.
       if (client === this.producer && (await settlesWithin(timeout, client.ping()))) return false;
     } else {
