@@ -45,6 +45,8 @@ export class LentClients {
   constructor(
     private readonly pool: Pool,
     private readonly searchPath: string,
+    /** Milliseconds. A connection that is silent for longer is given up, or it would be one less in the pool for ever. */
+    private readonly queryTimeout: number,
   ) {}
 
   query(query: QueryConfig): Promise<QueryResult> {
@@ -67,13 +69,10 @@ export class LentClients {
       client.release(destroy);
     };
     try {
-      const { rows } = await client.query<SessionSettings>({
-        text: TAKE,
-        values: [this.searchPath, ISOLATION],
-        types: RESULT_TYPES,
-      });
+      const take = { text: TAKE, values: [this.searchPath, ISOLATION], types: RESULT_TYPES };
+      const { rows } = await client.query<SessionSettings>(this.inTime(take));
       assertIdle(client);
-      return { client, giveBack: (destroy = false) => restore(client, rows[0]!, destroy, release) };
+      return { client, giveBack: (destroy = false) => this.restore(client, rows[0]!, destroy, release) };
     } catch (error) {
       release(true);
       throw error;
@@ -108,7 +107,7 @@ export class LentClients {
     do {
       for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
         try {
-          next.resolve(await client.query(next.query));
+          next.resolve(await client.query(this.inTime(next.query)));
         } catch (error) {
           next.reject(error);
           if (isPostgresConnectionError(error)) return false;
@@ -119,6 +118,26 @@ export class LentClients {
       await new Promise(setImmediate);
     } while (this.waiting.length > 0);
     return true;
+  }
+
+  private async restore(
+    client: PoolClient,
+    { path, isolation }: SessionSettings,
+    destroy: boolean,
+    release: (destroy: boolean) => void,
+  ): Promise<void> {
+    if (!destroy) {
+      destroy = await client.query(this.inTime({ text: GIVE_BACK, values: [path, isolation] })).then(
+        () => false,
+        () => true,
+      );
+    }
+    release(destroy);
+  }
+
+  /** node-postgres takes it for a single statement too, which its types do not know. */
+  private inTime(query: QueryConfig): QueryConfig {
+    return Object.assign({ query_timeout: this.queryTimeout }, query);
   }
 
   private isWantedElsewhere(): boolean {
@@ -135,19 +154,4 @@ function assertIdle(client: PoolClient): void {
     "nestjs-jobs: the app's pg.Pool gave out a client with an open transaction, which was rolled back now. " +
       'Somebody released it without COMMIT or ROLLBACK.',
   );
-}
-
-async function restore(
-  client: PoolClient,
-  { path, isolation }: SessionSettings,
-  destroy: boolean,
-  release: (destroy: boolean) => void,
-): Promise<void> {
-  if (!destroy) {
-    destroy = await client.query(GIVE_BACK, [path, isolation]).then(
-      () => false,
-      () => true,
-    );
-  }
-  release(destroy);
 }
