@@ -12,7 +12,7 @@ import { kill } from '../chaos-runs/kill.js';
 import { readLedger } from '../chaos-runs/ledger.js';
 import { poison } from '../chaos-runs/poison.js';
 import { crashOptions, CrashTasks } from '../fixtures/crash-tasks.js';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture, type ChildHandle } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
 
@@ -104,7 +104,7 @@ if (embedded.length > 0) {
 
     beforeEach(async () => {
       dataDir = await mkdtemp(join(tmpdir(), 'jobs-chaos-'));
-      store = { connection: { embedded: { dataDir } }, namespace: uniqueNamespace() };
+      store = { connection: embeddedIn(dataDir), namespace: uniqueNamespace() };
     });
     afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
@@ -122,7 +122,7 @@ if (embedded.length > 0) {
 
     it('[R7] by a task in every run: that job fails as stalled, and the other jobs end well', async () => {
       const directory = await mkdtemp(join(tmpdir(), 'jobs-chaos-ledger-'));
-      const settings = { connection: { embedded: { dataDir } }, namespace: uniqueNamespace(), concurrency: 5 };
+      const settings = { connection: embeddedIn(dataDir), namespace: uniqueNamespace(), concurrency: 5 };
       const chaos = { ...settings, ledger: directory };
       const openStore = () => NestFactory.createApplicationContext(ChaosModule.of(chaos, false), { logger: false });
 

@@ -12,7 +12,7 @@ import {
   type FailureSettings,
   type Gap,
 } from '../fixtures/failure-tasks.js';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture } from '../support/child-process.js';
 import { startJobsApp } from '../support/jobs-app.js';
 
@@ -30,7 +30,7 @@ describe.each(backends)('a process that is killed -9 around a failure on $name',
     const ledger = join(directory, 'handled.jsonl');
     await writeFile(ledger, '');
     const dataDir = join(directory, 'data');
-    const connection = backend.name === 'embedded' ? { embedded: { dataDir } } : backend.connection()!;
+    const connection = backend.name === 'embedded' ? embeddedIn(dataDir) : backend.connection()!;
     settings = { connection, namespace: uniqueNamespace(), ledger };
     FailureTasks.settings = settings;
   });

@@ -8,7 +8,7 @@ import {
   SETTINGS_VARIABLE,
   type LifecycleSettings,
 } from '../fixtures/lifecycle-tasks.js';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture, type ChildHandle } from '../support/child-process.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { freePort } from '../support/services/free-port.mjs';
@@ -33,7 +33,7 @@ describe.each(backends)('a process on $name', (backend) => {
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'jobs-lifecycle-'));
-    const connection = isShared ? backend.connection()! : { embedded: { dataDir: directory } };
+    const connection = isShared ? backend.connection()! : embeddedIn(directory);
     store = { connection, namespace: uniqueNamespace() };
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));

@@ -12,7 +12,7 @@ import {
   type JobsModuleOptions,
   type StandardSchemaV1,
 } from 'nestjs-jobs';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 
@@ -132,7 +132,7 @@ describe.each(backends)('dead letters on $name', (backend) => {
 
   it('[C6] are not removed by a process without workers, and cannot be read all the same', async () => {
     const shared: JobsModuleOptions = { namespace: uniqueNamespace() };
-    if (backend.name === 'embedded') shared.connection = { embedded: { dataDir: await newDirectory() } };
+    if (backend.name === 'embedded') shared.connection = embeddedIn(await newDirectory());
     const worker = await start(shared);
     const id = await fail(worker, 'Ada');
     const { finishedAt } = await worker.jobs.deadLetters.get(id);

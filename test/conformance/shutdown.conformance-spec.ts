@@ -16,7 +16,7 @@ import {
   type JobsModuleOptions,
 } from 'nestjs-jobs';
 import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
-import { backends, uniqueNamespace } from '../support/backends.js';
+import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { Database, DatabaseModule } from '../support/closing-database.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
@@ -91,7 +91,7 @@ describe.each(backends)('the shutdown on $name', (backend) => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'jobs-shutdown-'));
     // Two apps, one after the other, need a store that outlives the first.
-    const connection = backend.name === 'embedded' ? { embedded: { dataDir: directory } } : backend.connection()!;
+    const connection = backend.name === 'embedded' ? embeddedIn(directory) : backend.connection()!;
     store = { connection, namespace: uniqueNamespace(), queues: { single: { concurrency: 1 } } };
     [Long.runs, Long.order, Database.log] = [[], [], []];
     [Long.begun, Long.ended, Long.refused] = [signal<Run>(), signal(), signal<string>()];

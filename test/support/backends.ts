@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import type { JobsModuleOptions } from 'nestjs-jobs';
 import { selectBackends, type BackendName } from './backend-selection.mjs';
 
@@ -8,10 +9,10 @@ export interface TestBackend {
 }
 
 /** Boots of an embedded database are many, and most of their time is initdb's. */
-const PGLITE_TEMPLATE = 'node_modules/.cache/nestjs-jobs';
+const PGLITE_TEMPLATE = resolve('node_modules/.cache/nestjs-jobs');
 
 const connections: Record<BackendName, TestBackend['connection']> = {
-  embedded: () => ({ embedded: { dataDir: 'memory://', template: PGLITE_TEMPLATE } }),
+  embedded: () => embeddedIn('memory://'),
   redis: () => redisUrl(),
   postgres: () => postgresUrl(),
 };
@@ -22,6 +23,11 @@ export const backends: TestBackend[] = selectBackends(process.env.JOBS_TEST_BACK
   connections[name]();
   return { name, connection: connections[name] };
 });
+
+/** Also for processes that a test starts. */
+export function embeddedIn(dataDir: string): { embedded: { dataDir: string; template: string } } {
+  return { embedded: { dataDir, template: PGLITE_TEMPLATE } };
+}
 
 /** The Redis that the runner started, also for processes that a test starts. */
 export function redisUrl(): string {

@@ -36,9 +36,9 @@ export type JobsConnection =
         /** @default '.jobs' */
         dataDir?: string;
         /**
-         * With `dataDir: 'memory://'`, for test suites: a directory in which the files of a new database are kept, about
-         * 40 MB, so that the next boot takes them instead of making them, which is most of the time that it needs. Made
-         * when it is missing; one for each version of PGlite.
+         * For test suites: a directory in which the files of a new database are kept, about 40 MB, so that the next new
+         * one has them from there. To make them is most of what a first boot does, and each one does it in memory. The
+         * directory is made when it is missing, and has a file for each version of PGlite.
          */
         template?: string;
       };

@@ -44,13 +44,6 @@ function resolveEmbedded(embedded: unknown): ResolvedConnection {
   const dataDir = reader.text('dataDir', '.jobs', /./, 'a path');
   if (reader.raw('template') === undefined) return { kind: 'embedded', dataDir, byDefault: false };
   const template = reader.text('template', '', /./, 'a path');
-  if (!dataDir.startsWith('memory://')) {
-    throw new InvalidJobsOptionsError(
-      'connection.embedded.template',
-      "left out, or given with dataDir 'memory://': a directory is made only once",
-      template,
-    );
-  }
   return { kind: 'embedded', dataDir, template, byDefault: false };
 }
 

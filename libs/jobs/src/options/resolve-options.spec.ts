@@ -238,7 +238,6 @@ describe('module options', () => {
     [{ connection: { redis: { keyPrefix: 'x:' } } }, 'connection.redis', /use the option `namespace`/],
     [{ connection: { redis: new Client({ keyPrefix: 'x:' }) } }, 'connection.redis', /use the option `namespace`/],
     [{ connection: { embedded: { dataDir: '' } } }, 'connection.embedded.dataDir', /a path/],
-    [{ connection: { embedded: { template: 'here' } } }, 'connection.embedded.template', /made only once/],
     [{ connection: { embedded: { template: '' } } }, 'connection.embedded.template', /a path/],
   ];
 

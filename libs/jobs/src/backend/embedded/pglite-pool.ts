@@ -16,7 +16,7 @@ export interface PglitePoolOptions {
   readonly dataDir: string;
   /** The schema that unqualified names mean; it need not exist yet. A valid identifier. */
   readonly searchPath: string;
-  /** Where in-memory databases have their first files from. */
+  /** A directory, from which new databases have their first files. */
   readonly template?: string | undefined;
   /** How long to wait, in ms, for another process to leave the directory. */
   readonly lockGrace: number;

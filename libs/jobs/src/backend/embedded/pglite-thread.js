@@ -2,7 +2,7 @@
  * The worker thread that owns PGlite. In the main thread, Postgres would starve the event loop. This is
  * JavaScript because Node.js cannot load TypeScript as a thread, and Jest runs the sources as they are.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, threadId, workerData } from 'node:worker_threads';
 
@@ -42,7 +42,7 @@ async function open() {
  */
 async function create(options) {
   const { PGlite } = await import('@electric-sql/pglite');
-  if (template === undefined) return PGlite.create(dataDir, options);
+  if (template === undefined || existsSync(join(dataDir, 'PG_VERSION'))) return PGlite.create(dataDir, options);
   // Another version may be unable to read it.
   const manifest = new URL('../package.json', import.meta.resolve('@electric-sql/pglite'));
   const file = join(template, `pglite-${JSON.parse(readFileSync(manifest, 'utf8')).version}.tar`);
