@@ -15,7 +15,8 @@ export interface RedrivenMail {
 }
 
 export function asRedriven(job: RawJob): RedrivenMail {
-  const { jobId: _id, ...opts } = job.opts;
+  // Postgres keeps the time of the enqueue there as well.
+  const { jobId: _id, timestamp: _time, ...opts } = job.opts;
   const { p, o } = job.data as { p: Mail; o: string };
   const withoutQueue = (id: string): number => id.length - id.indexOf('_');
   return {

@@ -6,6 +6,10 @@ const PAUSE_AFTER_REFUSAL = 1_000;
 
 type ReportRest = [token: string, fetchNext?: () => boolean, span?: Span];
 
+/** Of a job whose attempt's end was told already, maybe in vain: the stacks that it had before. */
+const STACKS_BEFORE = Symbol('stacks before');
+type ToldJob = Job & { [STACKS_BEFORE]?: readonly string[] };
+
 /** A BullMQ worker that knows when it was last answered: a worker can be "running" and deaf. @internal */
 export class JobsWorker extends Worker {
   /** When (ms since the epoch) it was last told which job is the next, or that there is none; 0 before the first time. */
@@ -21,9 +25,6 @@ export class JobsWorker extends Worker {
   isReady = false;
 
   private readiness: Promise<void> | undefined;
-
-  /** Of these it is not known whether the end of their attempt is stored. */
-  private readonly unanswered = new WeakSet<Job>();
 
   override run(): Promise<void> {
     this.waitUntilReady().catch(() => undefined);
@@ -87,19 +88,13 @@ export class JobsWorker extends Worker {
     return this.toldOnce(job, () => super.handleCompleted(result, job, ...rest));
   }
 
-  /** While the store is away BullMQ tries again, and adds the attempt's stack to the job each time. */
-  protected override async handleFailed(error: Error, job: Job, ...rest: ReportRest): Promise<Job> {
-    const stacks = [...(job.stacktrace ?? [])];
-    try {
-      const { deferredFailure } = job;
-      // Not the error: it may be how the store refused to hear of that failure a moment ago.
-      const report =
-        deferredFailure === undefined ? error : await this.explain(new UnrecoverableError(deferredFailure), job);
-      return await this.toldOnce(job, () => super.handleFailed(report, job, ...rest));
-    } catch (refusal) {
-      job.stacktrace = stacks;
-      throw refusal;
-    }
+  protected override handleFailed(error: Error, job: Job, ...rest: ReportRest): Promise<Job> {
+    const { deferredFailure } = job;
+    if (deferredFailure === undefined) return this.toldOnce(job, () => super.handleFailed(error, job, ...rest));
+    // Not the error: it may be how the store refused to hear of that failure a moment ago.
+    return this.explain(new UnrecoverableError(deferredFailure), job).then((report) =>
+      this.toldOnce(job, () => super.handleFailed(report, job, ...rest)),
+    );
   }
 
   /**
@@ -107,16 +102,19 @@ export class JobsWorker extends Worker {
    * that comes after it. Where that fetch has begun the next attempt of the same job, under the same token, the store
    * would take it for the end of that one.
    */
-  private toldOnce(job: Job, tell: () => Promise<Job>): Promise<Job> {
-    // No async method: each promise is paid for by every job.
-    if (this.unanswered.has(job)) return this.toldAgain(job, tell);
-    const told = tell();
-    told.catch(() => this.unanswered.add(job));
-    return told;
+  private toldOnce(job: ToldJob, tell: () => Promise<Job>): Promise<Job> {
+    // No promise of our own: each is paid for by every job.
+    const stacks = job[STACKS_BEFORE];
+    if (stacks) return this.toldAgain(job, stacks, tell);
+    job[STACKS_BEFORE] = job.stacktrace ? [...job.stacktrace] : [];
+    return tell();
   }
 
-  private async toldAgain(job: Job, tell: () => Promise<Job>): Promise<Job> {
-    return (await this.hasEnded(job)) ? (undefined as unknown as Job) : tell();
+  private async toldAgain(job: Job, stacks: readonly string[], tell: () => Promise<Job>): Promise<Job> {
+    if (await this.hasEnded(job)) return undefined as unknown as Job;
+    // Each time that it tells, BullMQ adds the attempt's.
+    job.stacktrace = [...stacks];
+    return tell();
   }
 
   private async hasEnded({ id, attemptsStarted, attemptsMade }: Job): Promise<boolean> {
