@@ -126,6 +126,9 @@ function field(error: object, key: string): unknown {
 
 /** Postgres refuses U+0000 and half surrogates. */
 function text(value: unknown, maxLength: number): string {
+  if (typeof value === 'string' && value.length <= maxLength && !value.includes('\u0000') && value.isWellFormed()) {
+    return value;
+  }
   try {
     return String(value).slice(0, maxLength).replaceAll('\u0000', '\ufffd').toWellFormed();
   } catch {

@@ -60,8 +60,11 @@ export class CancelWatch {
   /**
    * Ends a job that waits for another run although it was asked to stop: its attempt was over before it heard of that.
    * Nothing else would, for as long as it waits.
+   *
+   * @param delay - how long (ms) it waits. One that is due sooner than it could be looked at needs no look.
    */
-  lookAtDelayed(queueName: string, jobId: string): void {
+  lookAtDelayed(queueName: string, jobId: string, delay: number): void {
+    if (delay < LOOK_TOGETHER_WITHIN) return;
     let ids = this.delayed.get(queueName);
     if (!ids) this.delayed.set(queueName, (ids = new Set()));
     ids.add(jobId);

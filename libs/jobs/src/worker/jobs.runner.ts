@@ -149,7 +149,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       for (const id of jobIds) this.verifyClaim(id);
     });
     worker.on('failed', (job) => {
-      if (job && job.finishedOn === undefined) this.cancels.lookAtDelayed(queue, job.id!);
+      if (job && job.finishedOn === undefined) this.cancels.lookAtDelayed(queue, job.id!, job.delay);
     });
     worker.on('stalled', (jobId) => {
       this.logger.warn(`Job ${jobId} was left behind by a process that died or froze; it runs again.`);
@@ -174,7 +174,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       const reported = reportOutcome(held, outcome, tell, this.intents);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
-      if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!);
+      if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);
       throw error;
     } finally {
       this.held.delete(held);
