@@ -53,7 +53,8 @@ class Lane {
     else this.first = next;
     if (next) next.previous = previous;
     else this.last = previous;
-    watch.lane = undefined;
+    // A dead one that the garbage collector has not found yet would keep all that came after it.
+    watch.previous = watch.next = watch.lane = undefined;
   }
 
   private after(wait: number): NodeJS.Timeout {
