@@ -169,7 +169,7 @@ if (kinds.length > 0) {
       const strandedAt = Date.now();
       await eventually(() => renewalAskedAt(worker) > strandedAt, { timeout: 60_000 });
       // A pool may have made a new connection for it anyway.
-      const isRebuilt = /claims on its running jobs .* made anew: [1-9]/.test(log.text());
+      const isRebuilt = /Watchdog, .* made anew: [1-9]/.test(log.text());
       expect({ isRebuilt }).toEqual({ isRebuilt: isRebuilt || name === 'redis' });
       await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
 
