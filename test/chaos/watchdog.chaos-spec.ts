@@ -158,32 +158,48 @@ if (kinds.length > 0) {
       await proxy.close();
     });
 
-    // Known of Postgres, and not mended yet: when a pool happens to renew the claim over a new connection, nobody looks at
-    // its other silent ones, and the end of the job waits on one after the other for the limit of a statement, 30 s each.
-    if (name === 'redis' || process.env['JOBS_TEST_FULL']) {
-      it('[C9] connections that swallow bytes while all slots are busy: the claims are renewed over new ones', async () => {
-        const proxy = await TcpProxy.to(server.port);
-        const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
-        const { worker, producer, health, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
-        const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
-        await Frozen.gate.entered.reached;
+    it('[C9] connections that swallow bytes while all slots are busy: the claims are renewed over new ones', async () => {
+      const proxy = await TcpProxy.to(server.port);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const { worker, producer, health, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
+      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+      await Frozen.gate.entered.reached;
 
-        proxy.strand();
-        const strandedAt = Date.now();
-        await eventually(() => renewalAskedAt(worker) > strandedAt, { timeout: 60_000 });
-        // A pool may have made a new connection for it anyway. The log has it when all connections were looked at.
-        const isRebuilt = (): boolean => /Watchdog, .* made anew: [1-9]/.test(log.text());
-        if (name === 'redis') await eventually(isRebuilt, { timeout: 30_000 });
-        await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
+      proxy.strand();
+      const strandedAt = Date.now();
+      await eventually(() => renewalAskedAt(worker) > strandedAt, { timeout: 60_000 });
+      // A pool may have made a new connection for it anyway. The log has it when all connections were looked at.
+      const isRebuilt = (): boolean => /Watchdog, .* made anew: [1-9]/.test(log.text());
+      if (name === 'redis') await eventually(isRebuilt, { timeout: 30_000 });
+      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
 
-        Frozen.gate.open.reach();
-        expect(await running.result({ timeout: '1m' })).toBe('gated');
-        expect(await running.status()).toMatchObject({ attempt: 1, attempts: [{ attempt: 1 }] });
-        expect(Frozen.runs).toEqual(['gated']);
-        await close();
-        await proxy.close();
-      });
-    }
+      Frozen.gate.open.reach();
+      expect(await running.result({ timeout: '1m' })).toBe('gated');
+      expect(await running.status()).toMatchObject({ attempt: 1, attempts: [{ attempt: 1 }] });
+      expect(Frozen.runs).toEqual(['gated']);
+      await close();
+      await proxy.close();
+    });
+
+    it('[C9] connections that swallow bytes as the last job ends: its end is told over new ones before its claim ends', async () => {
+      const proxy = await TcpProxy.to(server.port);
+      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const { worker, producer, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
+      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+      await Frozen.gate.entered.reached;
+      // So that the claim is young.
+      const begunAt = Date.now();
+      await eventually(() => renewalAskedAt(worker) > begunAt, { timeout: 60_000 });
+
+      proxy.strand();
+      Frozen.gate.open.reach();
+      expect(await running.result({ timeout: '1m' })).toBe('gated');
+      expect(Frozen.runs).toEqual(['gated']);
+      await eventually(() => /could not be told for .* made anew: [1-9]/.test(log.text()));
+      await eventually(() => log.text().includes('its worker is answered again'), { timeout: 30_000 });
+      await close();
+      await proxy.close();
+    });
 
     if (name === 'redis') {
       it('[C9] a connection that was never answered before its worker needs it: rebuilt before the claim ends', async () => {

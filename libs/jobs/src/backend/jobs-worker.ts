@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isNotConnectionError, Job, UnrecoverableError, Worker, type JobJson, type Span } from 'bullmq';
+import { UnansweredEnds } from './unanswered-ends.js';
 
 /** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
 const PAUSE_AFTER_REFUSAL = 1_000;
@@ -23,6 +24,9 @@ export class JobsWorker extends Worker {
 
   /** Whether all of its connections were answered since it began. */
   isReady = false;
+
+  /** The ends of attempts that the store was told of, until it answers. */
+  readonly ends = new UnansweredEnds();
 
   private readiness: Promise<void> | undefined;
 
@@ -114,11 +118,11 @@ export class JobsWorker extends Worker {
    * would take it for the end of that one.
    */
   private toldOnce(job: ToldJob, tell: () => Promise<Job>): Promise<Job> {
-    // No promise of our own: each is paid for by every job.
     const stacks = job[STACKS_BEFORE];
-    if (stacks) return this.toldAgain(job, stacks, tell);
-    job[STACKS_BEFORE] = job.stacktrace ? [...job.stacktrace] : [];
-    return tell();
+    job[STACKS_BEFORE] ??= job.stacktrace ? [...job.stacktrace] : [];
+    const told = stacks ? this.toldAgain(job, stacks, tell) : tell();
+    this.ends.add(told);
+    return told;
   }
 
   private async toldAgain(job: Job, stacks: readonly string[], tell: () => Promise<Job>): Promise<Job> {

@@ -1,3 +1,4 @@
+import { UnansweredEnds } from '../backend/unanswered-ends.js';
 import { WorkerWatch, type Owed, type WatchedWorker } from './worker-watch.js';
 
 /** What a watch sees of a worker and of its store, for a test to change. */
@@ -9,6 +10,7 @@ function watched(): {
 } {
   const worker = {
     name: 'default',
+    ends: new UnansweredEnds(),
     isReady: true,
     lastFetchAt: 1,
     unansweredRenewal: undefined as number | undefined,
@@ -24,6 +26,20 @@ function watched(): {
     return found;
   };
   return { worker, is, watch, looks };
+}
+
+interface End {
+  readonly told: Promise<void>;
+  answer(): void;
+  refuse(): void;
+}
+
+function anEnd(): End {
+  const settle = {} as Pick<End, 'answer' | 'refuse'>;
+  const told = new Promise<void>((resolve, reject) => {
+    Object.assign(settle, { answer: resolve, refuse: () => reject(new Error('Missing lock')) });
+  });
+  return { told, ...settle };
 }
 
 const never = (found: boolean[]): void => expect(found).not.toContain(true);
@@ -103,6 +119,51 @@ it('finds a worker deaf whose renewal is not answered at three looks, though all
   expect(watch.problem).toMatch(/^the claims on its running jobs could not be renewed for \d+ ms/);
   worker.unansweredRenewal = undefined;
   expect(watch.problem).toBeUndefined();
+});
+
+it.each<[string, (end: End) => void]>([
+  ['answered', (end) => end.answer()],
+  ['refused', (end) => end.refuse()],
+])(
+  'finds a worker deaf that gets no answer to the end of an attempt, though it fetches, until that is %s',
+  async (_how, settle) => {
+    const { worker, watch, looks } = watched();
+    const end = anEnd();
+    worker.ends.add(end.told);
+    const found = [];
+    for (let n = 0; n < 3; n++) {
+      worker.lastFetchAt++;
+      worker.ends.add(Promise.resolve());
+      found.push(...(await looks(1)));
+    }
+    expect(found).toEqual([false, false, true]);
+    expect(watch.problem).toMatch(/^that attempts ended \(1\) could not be told for \d+ ms/);
+    watch.beginAnew();
+    worker.lastFetchAt++;
+    never(await looks(2));
+    expect(watch.problem).toBeDefined();
+    settle(end);
+    await end.told.catch(() => undefined);
+    // Told again.
+    worker.ends.add(anEnd().told);
+    expect(watch.problem).toBeUndefined();
+    worker.lastFetchAt++;
+    never(await looks(2));
+  },
+);
+
+it('does not take ends that are told one after the other for one', async () => {
+  const { worker, looks } = watched();
+  let last: End | undefined;
+  for (let n = 0; n < 10; n++) {
+    const end = anEnd();
+    worker.ends.add(end.told);
+    last?.answer();
+    await last?.told;
+    last = end;
+    worker.lastFetchAt++;
+    never(await looks(2));
+  }
 });
 
 it('does not take three renewals for one', async () => {

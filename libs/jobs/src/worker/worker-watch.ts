@@ -10,13 +10,16 @@ const LOOKS_AT_RENEWAL = 3;
 /** Looks in a row at a worker whose connections are not all ready. It ends no job before they are. */
 const LOOKS_BEFORE_READY = 3;
 
+/** Looks in a row at the end of an attempt that the store does not answer to. The claim on its job is renewed no more. */
+const LOOKS_AT_END = 3;
+
 /** What the store says: whether a worker with a free slot should have jobs of it. @internal */
 export type Owed = 'nothing' | 'jobs' | 'no answer';
 
 /** @internal */
 export type WatchedWorker = Pick<
   JobsWorker,
-  'name' | 'isReady' | 'lastFetchAt' | 'unansweredRenewal' | 'isPaused' | 'isRunning' | 'isWaitingForLimit'
+  'name' | 'ends' | 'isReady' | 'lastFetchAt' | 'unansweredRenewal' | 'isPaused' | 'isRunning' | 'isWaitingForLimit'
 >;
 
 /** @internal */
@@ -29,9 +32,8 @@ export interface WorkerQuestions {
 
 interface Finding {
   readonly problem: string;
-  readonly fetchAt: number;
-  readonly renewal: number | undefined;
-  readonly isReady: boolean;
+  /** Whether what was not answered is. */
+  readonly isOver: () => boolean;
 }
 
 /**
@@ -57,11 +59,7 @@ export class WorkerWatch {
 
   /** What was found, until the worker is answered again. */
   get problem(): string | undefined {
-    const { finding, worker } = this;
-    if (!finding) return undefined;
-    const wasAnswered = finding.renewal !== undefined && finding.renewal !== worker.unansweredRenewal;
-    const isAnswered = worker.isReady ? !finding.isReady || worker.lastFetchAt !== finding.fetchAt : false;
-    if (isAnswered || wasAnswered) this.finding = undefined;
+    if (this.finding?.isOver()) this.finding = undefined;
     return this.finding?.problem;
   }
 
@@ -71,33 +69,50 @@ export class WorkerWatch {
       this.beginAnew();
       return false;
     }
-    const problem = this.lookAtRenewal() ?? this.lookAtReadiness() ?? (await this.lookAtFetches());
-    if (problem === undefined) return false;
-    const { lastFetchAt: fetchAt, isReady } = this.worker;
-    const renewal = this.renewalLooks >= LOOKS_AT_RENEWAL ? this.renewal : undefined;
-    this.finding = { problem, fetchAt, renewal, isReady };
-    return this.problem !== undefined;
+    const found = [this.lookAtRenewal(), this.lookAtReadiness(), this.lookAtEnds()].find((sign) => sign);
+    const finding = found ?? (await this.lookAtFetches());
+    if (finding) this.finding = finding;
+    return finding !== undefined && this.problem !== undefined;
   }
 
   /** Its connection is new: what was seen of the old one says nothing of it. */
   beginAnew(): void {
     this.silentLooks = this.owedLooks = this.renewalLooks = this.unreadyLooks = 0;
+    this.worker.ends.beginAnew();
   }
 
-  private lookAtRenewal(): string | undefined {
-    const { unansweredRenewal } = this.worker;
+  private lookAtRenewal(): Finding | undefined {
+    const { worker } = this;
+    const { unansweredRenewal } = worker;
     if (unansweredRenewal === undefined || unansweredRenewal !== this.renewal) this.renewalLooks = 0;
     this.renewal = unansweredRenewal;
     if (unansweredRenewal === undefined || ++this.renewalLooks < LOOKS_AT_RENEWAL) return undefined;
-    return `the claims on its running jobs could not be renewed for ${Date.now() - unansweredRenewal} ms, for want of an answer`;
+    return {
+      problem: `the claims on its running jobs could not be renewed for ${Date.now() - unansweredRenewal} ms, for want of an answer`,
+      isOver: () => worker.unansweredRenewal !== unansweredRenewal,
+    };
   }
 
-  private lookAtReadiness(): string | undefined {
-    if (this.worker.isReady || ++this.unreadyLooks < LOOKS_BEFORE_READY) return undefined;
-    return 'its worker cannot end jobs, for want of an answer on one of its connections since it began';
+  private lookAtReadiness(): Finding | undefined {
+    const { worker } = this;
+    if (worker.isReady || ++this.unreadyLooks < LOOKS_BEFORE_READY) return undefined;
+    return {
+      problem: 'its worker cannot end jobs, for want of an answer on one of its connections since it began',
+      isOver: () => worker.isReady,
+    };
   }
 
-  private async lookAtFetches(): Promise<string | undefined> {
+  private lookAtEnds(): Finding | undefined {
+    const ends = this.worker.ends.look(LOOKS_AT_END);
+    if (!ends) return undefined;
+    const { unanswered, since } = ends;
+    return {
+      problem: `that attempts ended (${unanswered}) could not be told for ${Date.now() - since} ms, for want of an answer`,
+      isOver: () => ends.unanswered === 0,
+    };
+  }
+
+  private async lookAtFetches(): Promise<Finding | undefined> {
     const { worker } = this;
     if (worker.lastFetchAt !== this.lastFetchAt || worker.isWaitingForLimit || this.questions.isBusy()) {
       this.lastFetchAt = worker.lastFetchAt;
@@ -111,6 +126,11 @@ export class WorkerWatch {
     this.owedLooks = owed === 'nothing' ? 0 : this.owedLooks + 1;
     if (this.silentLooks < LOOKS_WITHOUT_FETCH || this.owedLooks < LOOKS_WITH_JOBS) return undefined;
     const silence = `its worker has a free slot and fetched nothing for ${Date.now() - this.silentSince} ms`;
-    return owed === 'jobs' ? `jobs wait, but ${silence}` : `${silence}, and the store does not say whether jobs wait`;
+    const { lastFetchAt } = worker;
+    return {
+      problem:
+        owed === 'jobs' ? `jobs wait, but ${silence}` : `${silence}, and the store does not say whether jobs wait`,
+      isOver: () => worker.lastFetchAt !== lastFetchAt,
+    };
   }
 }
