@@ -1,6 +1,7 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
 import { isPostgresConnectionError } from './postgres-errors.js';
 import { RESULT_TYPES } from './result-types.js';
+import { closeUnlessMade } from './silent-clients.js';
 import { ISOLATION } from './session-settings.js';
 
 interface Statement {
@@ -47,6 +48,8 @@ export class LentClients {
     private readonly searchPath: string,
     /** Milliseconds. A connection that is silent for longer is given up, or it would be one less in the pool for ever. */
     private readonly queryTimeout: number,
+    /** Milliseconds, for a pool that sets no limit itself. */
+    private readonly connectTimeout: number,
   ) {}
 
   query(query: QueryConfig): Promise<QueryResult> {
@@ -58,7 +61,12 @@ export class LentClients {
 
   async take(): Promise<LentClient> {
     this.asking++;
-    const client = await this.pool.connect().finally(() => this.asking--);
+    const connecting = this.pool.connect();
+    const overdue = closeUnlessMade(this.pool, this.connectTimeout);
+    const client = await connecting.finally(() => {
+      this.asking--;
+      clearTimeout(overdue);
+    });
     // Without a listener the error of a lent client would end the process; its statement fails as well.
     const ignore = (): void => undefined;
     client.on('error', ignore);

@@ -207,7 +207,12 @@ function ownClients(target: string | PoolConfig, schema: string): { pool: Pool; 
 }
 
 function lentBy(pool: Pool, schema: string): Clients {
-  const clients = new LentClients(pool, searchPathOf(schema), pool.options.query_timeout || QUERY_TIMEOUT);
+  const clients = new LentClients(
+    pool,
+    searchPathOf(schema),
+    pool.options.query_timeout || QUERY_TIMEOUT,
+    CONNECT_TIMEOUT,
+  );
   return {
     query: (query) => clients.query(query),
     take: () => clients.take(),

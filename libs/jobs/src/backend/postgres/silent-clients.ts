@@ -54,6 +54,20 @@ export async function closeSilentClients(
   return silent.length;
 }
 
+/**
+ * Closes the connections that the pool is making now and has not made `timeout` ms later, for a pool that sets no
+ * `connectionTimeoutMillis` and would wait for them without end.
+ *
+ * @returns what to clear when they are of no interest any more.
+ * @internal
+ */
+export function closeUnlessMade(pool: Pool, timeout: number): NodeJS.Timeout | undefined {
+  if (pool.options.connectionTimeoutMillis) return undefined;
+  const clients = connectingIn(pool);
+  if (clients.length === 0) return undefined;
+  return setTimeout(() => clients.filter(isConnecting).forEach(destroyClient), timeout).unref();
+}
+
 /** What the client waits for: an answer to a statement, or to be let in. */
 function questionOf(client: AskedClient): object | undefined {
   return isConnecting(client) ? client : (client._getActiveQuery?.() ?? undefined);
@@ -63,7 +77,6 @@ function isConnecting({ _connecting, _connected }: AskedClient): boolean {
   return _connecting === true && _connected === false;
 }
 
-/** A pool that sets no `connectionTimeoutMillis` waits for these without end. */
 function connectingIn(pool: Pool): AskedClient[] {
   const { _clients: all = [] } = pool as unknown as { _clients?: AskedClient[] };
   return all.filter(isConnecting);
