@@ -197,6 +197,19 @@ if (table.length > 0) {
       await app.close();
     });
 
+    it("[C8] without a word while the app closes: it keeps none of the clients of the app's pool", async () => {
+      const pool = new pg.Pool({ connectionString: throughProxy() });
+      pool.on('error', () => undefined);
+      const app = await start(pool);
+      await expectToWork(app);
+      proxy.freeze();
+      await expect(app.jobs.enqueue(echo, 1)).rejects.toThrow(BackendUnavailableError);
+      expect(pool.totalCount).toBeGreaterThan(pool.idleCount);
+      await app.close();
+      await eventually(() => pool.totalCount === pool.idleCount);
+      await pool.end();
+    });
+
     it("[C9] without a word as the app's pool makes one, which sets no limit: given up long before the server would", async () => {
       let stranded: object | undefined;
       proxy.strandWhen = (_data, connection) => (stranded ??= connection) === connection;

@@ -97,14 +97,13 @@ if (kinds.length > 0) {
       const namespace = uniqueNamespace();
       const own = connection(url);
       const queues = { default: { concurrency } };
-      const options = { connectTimeout: '500ms', lease, namespace, queues };
       const worker = await startJobsApp({
         backend: { name, connection: () => own.connection },
         providers: [Frozen],
         controllers: [HealthController],
         imports: [TerminusModule.forRoot({ logger: false }), JobsHealthModule],
         logger: log,
-        options,
+        options: { connectTimeout: '500ms', lease, namespace, queues },
       });
       await worker.app.listen(0);
       const api = await worker.app.getUrl();
@@ -113,7 +112,7 @@ if (kinds.length > 0) {
         providers: [Frozen],
         // Nest has one logger, that of the last app.
         logger: log,
-        options: { ...options, workers: false },
+        options: { namespace, queues, workers: false },
       });
       const health = async (): Promise<Health> => {
         const response = await fetch(`${api}/health`);

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
-import { isPostgresConnectionError } from './postgres-errors.js';
+import { destroyClient } from './listen-connection.js';
+import { isPostgresConnectionError, PostgresConnectionLostError } from './postgres-errors.js';
 import { RESULT_TYPES } from './result-types.js';
 import { closeUnlessMade } from './silent-clients.js';
 import { ISOLATION } from './session-settings.js';
@@ -42,6 +43,8 @@ export class LentClients {
   /** Clients that are lent or asked for. */
   private lent = 0;
   private asking = 0;
+  private onGivenBack: (() => void) | undefined;
+  private isEnded = false;
 
   constructor(
     private readonly pool: Pool,
@@ -53,6 +56,7 @@ export class LentClients {
   ) {}
 
   query(query: QueryConfig): Promise<QueryResult> {
+    if (this.isEnded) return Promise.reject(ended());
     return new Promise((resolve, reject) => {
       this.waiting.push({ query, resolve, reject });
       this.lend();
@@ -71,10 +75,12 @@ export class LentClients {
     const ignore = (): void => undefined;
     client.on('error', ignore);
     this.inUse.add(client);
+    if (this.isEnded) destroyClient(client);
     const release = (destroy: boolean): void => {
       client.off('error', ignore);
       this.inUse.delete(client);
       client.release(destroy);
+      if (this.inUse.size === 0) this.onGivenBack?.();
     };
     try {
       const take = { text: TAKE, values: [this.searchPath, ISOLATION], types: RESULT_TYPES };
@@ -85,6 +91,21 @@ export class LentClients {
       release(true);
       throw error;
     }
+  }
+
+  /** Resolves when no client is ours any more. */
+  whenGivenBack(): Promise<void> {
+    return new Promise((resolve) => {
+      this.onGivenBack = resolve;
+      if (this.inUse.size === 0) resolve();
+    });
+  }
+
+  /** Drops the clients that are ours, and whatever waits for one. */
+  destroy(): void {
+    this.isEnded = true;
+    for (const { reject } of this.waiting.splice(0)) reject(ended());
+    this.inUse.forEach(destroyClient);
   }
 
   /** Takes one client and gives it back: one whose connection is broken does not answer to that. */
@@ -151,6 +172,10 @@ export class LentClients {
   private isWantedElsewhere(): boolean {
     return this.pool.waitingCount > this.asking || this.pool.ending;
   }
+}
+
+function ended(): PostgresConnectionLostError {
+  return new PostgresConnectionLostError(new Error('this app was closed'));
 }
 
 /** What is done in a transaction that somebody left open is never committed. */

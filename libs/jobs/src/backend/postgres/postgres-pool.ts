@@ -220,9 +220,9 @@ function lentBy(pool: Pool, schema: string): Clients {
       const silent = { pool, clients: clients.inUse, speak: () => clients.speak() };
       return closeSilentClients(silent, () => listeningClient(pool), timeout);
     },
-    // It is the user's, who ends it.
-    end: async () => {},
-    destroy: () => {},
+    // The pool is the user's, who ends it; that would wait for a client which we had and whose connection is silent.
+    end: () => clients.whenGivenBack(),
+    destroy: () => clients.destroy(),
   };
 }
 
