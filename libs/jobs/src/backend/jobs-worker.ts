@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isNotConnectionError, Job, UnrecoverableError, Worker, type JobJson, type Span } from 'bullmq';
+import { forgetSettledPromises } from './pending-promises.js';
 import { UnansweredEnds } from './unanswered-ends.js';
 
 /** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
@@ -32,6 +33,7 @@ export class JobsWorker extends Worker {
 
   override run(): Promise<void> {
     this.waitUntilReady().catch(() => undefined);
+    forgetSettledPromises(this);
     return super.run();
   }
 

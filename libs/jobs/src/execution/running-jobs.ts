@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { BriefMap } from './brief-map.js';
 import type { JobContext } from './job-context.js';
 
 /** Of the attempts that ended: what blocked the event loop is among the last. */
@@ -7,7 +8,7 @@ const REMEMBERED = 16;
 /** The attempts that this process runs at the moment, by job id. @internal */
 @Injectable()
 export class RunningJobs {
-  private readonly contexts = new Map<string, JobContext>();
+  private readonly contexts = new BriefMap<JobContext>();
   private readonly leftRunning = new Set<JobContext>();
   private readonly lastEnded = Array.from<JobContext | undefined>({ length: REMEMBERED });
   private ended = 0;
@@ -22,7 +23,7 @@ export class RunningJobs {
 
   delete(context: JobContext): void {
     this.lastEnded[this.ended++ % REMEMBERED] = context;
-    if (this.contexts.get(context.id) === context) this.contexts.delete(context.id);
+    this.contexts.delete(context.id, context);
   }
 
   get(id: string): JobContext | undefined {
@@ -30,7 +31,7 @@ export class RunningJobs {
   }
 
   all(): JobContext[] {
-    return [...this.contexts.values()];
+    return this.contexts.values();
   }
 
   /** Some of the attempts that ended since {@link RunningJobs.forgetEnded}, the last ones. */

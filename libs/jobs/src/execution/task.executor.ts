@@ -132,7 +132,8 @@ export class TaskExecutor {
         task.timeLimitIn(job.queueName),
       );
       let grace: Watch | undefined;
-      context.onCancel = () => {
+      // Not written in place: V8 takes a function that is assigned to a property for a long-lived one, with all it holds.
+      const onCancel = (): void => {
         // The method has ended, and it is asked whose the job is.
         if (isOver) return;
         const passHardLimit = (): void => cutOff(context.cancelled!);
@@ -141,8 +142,9 @@ export class TaskExecutor {
           { soft: undefined, hard: this.options.cancelGrace },
         );
       };
+      context.onCancel = onCancel;
       // It may have been asked before it began.
-      if (context.cancelled) context.onCancel();
+      if (context.cancelled) onCancel();
       const onThrow = (error: unknown): void => end(() => this.afterThrow(task, job, context, error));
       try {
         JobContext.run(context, () => this.handlerOf(task)(payload, context)).then(

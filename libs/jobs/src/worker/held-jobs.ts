@@ -1,6 +1,7 @@
 import type { QueueBackend } from '../backend/queue-backend.js';
 import type { StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
+import { BriefMap } from '../execution/brief-map.js';
 
 /** A job that a worker of this process has, from its fetch until its end is stored. @internal */
 export interface HeldJob {
@@ -12,7 +13,7 @@ export interface HeldJob {
 /** The jobs that this process has, and the way to let go of them unfinished. @internal */
 export class HeldJobs {
   /** By id. A job that was lost and fetched again is held once: whatever the older run says would be refused. */
-  private readonly held = new Map<string, HeldJob>();
+  private readonly held = new BriefMap<HeldJob>();
   private readonly returns = new Map<HeldJob, Promise<boolean>>();
   private readonly returned: string[] = [];
   private failure: Error | undefined;
@@ -28,7 +29,7 @@ export class HeldJobs {
 
   /** In the order in which they were fetched. */
   get ids(): string[] {
-    return [...this.held.keys()];
+    return this.held.keys();
   }
 
   /** The ids of the jobs that were given back, also of those that nothing runs for any more. */
@@ -56,8 +57,7 @@ export class HeldJobs {
   }
 
   delete(held: HeldJob): void {
-    const id = held.job.id!;
-    if (this.held.get(id) === held) this.held.delete(id);
+    this.held.delete(held.job.id!, held);
   }
 
   /** Lets another process have the job at once; once for each, however often it is asked. False when that failed. */
@@ -77,7 +77,7 @@ export class HeldJobs {
 
   /** The job that was fetched first comes last, and so, where the last is the next, first again. */
   async giveBackAll(): Promise<void> {
-    for (const held of [...this.held.values()].reverse()) await this.giveBack(held);
+    for (const held of this.held.values().reverse()) await this.giveBack(held);
   }
 
   private async return(held: HeldJob): Promise<boolean> {
