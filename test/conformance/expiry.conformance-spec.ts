@@ -122,7 +122,7 @@ describe.each(backends)('expiry on $name', (backend) => {
   it('forgets that a task was unknown when it has run', async () => {
     const job = await started.jobs.enqueue(task(Expiring, 'snoozesOnce'), undefined, { delay: '1h' });
     const stored = (await started.jobs.queue('default').getJob(job.id))!;
-    await stored.updateProgress({ attempt: 1, unknownSince: Date.now() });
+    await stored.updateProgress({ attempt: 1, waits: { for: 'unknown-task', since: Date.now() } });
     expect(await job.status()).toMatchObject({ state: 'pending', waitingFor: { kind: 'unknown-task' } });
     await stored.promote();
     await reaches(job, 'scheduled');
@@ -144,7 +144,7 @@ describe.each(backends)('expiry on $name', (backend) => {
     const queue = started.jobs.queue('default');
     await queue.add('Nobody.knows', { x: Date.now() + 3_600_000 }, { jobId: 'default_begun', delay: 3_600_000 });
     const stored = (await queue.getJob('default_begun'))!;
-    await stored.updateProgress({ attempt: 1, unknownSince: Date.now(), begun: true });
+    await stored.updateProgress({ attempt: 1, waits: { for: 'unknown-task', since: Date.now() }, begun: true });
     const job = started.jobs.job('default_begun');
     await age(job);
     await eventually(async () => {

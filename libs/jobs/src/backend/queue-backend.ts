@@ -3,6 +3,7 @@ import type { FailedJobs } from './failed-jobs.js';
 import type { FleetMessages } from './fleet-messages.js';
 import type { JobsWorker } from './jobs-worker.js';
 import type { Ledger } from './ledger.js';
+import type { Lines } from './lines.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import type { TagIndex } from './tag-index.js';
 
@@ -35,6 +36,7 @@ export interface QueueBackend {
   /** For log lines: where the jobs are, without secrets. */
   readonly location: string;
   readonly ledger: Ledger;
+  readonly lines: Lines;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
   readonly messages: FleetMessages;

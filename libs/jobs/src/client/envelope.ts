@@ -44,10 +44,22 @@ export interface ProgressRecord {
   progress?: unknown;
   /** Milliseconds since the epoch: the task asked to run again then, with the same attempt. */
   snoozedUntil?: number;
-  /** Milliseconds since the epoch: when a worker first found that it has no such task. */
-  unknownSince?: number;
-  /** Beside `unknownSince`: a worker that had the task has begun with the job before. */
+  /** What it steps out of its slot for. */
+  waits?: Waits;
+  /** Beside `waits`: a worker has begun with the job before. */
   begun?: true;
+}
+
+/** What a parked job waits for. Times are milliseconds since the epoch. @internal */
+export interface Waits {
+  readonly for: 'unknown-task' | 'lock' | 'limit';
+  readonly key?: string;
+  /** When it began to wait for that. */
+  readonly since: number;
+  /** When it looks again at the latest, or gives up. */
+  readonly until?: number;
+  /** The line that it stands in, and its turn there. */
+  readonly line?: { readonly name: string; readonly places: number; readonly turn: number };
 }
 
 /** A BullMQ job of ours. @internal */
@@ -83,11 +95,11 @@ export function saidOfAttempt(job: StoredJob): ProgressRecord | undefined {
   return said?.attempt === attemptNumber(job) ? said : undefined;
 }
 
-/** Whether a fetched job has been begun with before. Being looked at by a worker without its task does not count. @internal */
+/** Whether a fetched job has been begun with before. Being looked at by a worker without its task, and being parked, do not count. @internal */
 export function hasBegun(job: StoredJob): boolean {
   if (attemptNumber(job) > 1) return true;
   const said = saidOfAttempt(job);
-  return said?.unknownSince === undefined ? job.attemptsStarted > 1 : said.begun === true;
+  return said?.waits === undefined ? job.attemptsStarted > 1 : said.begun === true;
 }
 
 /** Whether a run of a fetched job was not seen to its end: its process died or froze, or a shutdown gave it back. @internal */

@@ -68,8 +68,17 @@ export interface JobStatus {
   finishedAt?: string;
   result?: unknown;
   error?: JobErrorInfo;
-  /** Why a pending job is not run although it is its turn: no worker that saw it has its task. */
-  waitingFor?: { kind: 'unknown-task' };
+  /**
+   * Why a pending job is not run although it is its turn: `unknown-task`, no worker that saw it has its task; `lock`,
+   * others hold what it needs; `limit`, it would be too many. It takes no worker's slot meanwhile.
+   */
+  waitingFor?: {
+    kind: 'unknown-task' | 'lock' | 'limit';
+    /** Of the lock, or of the limit. */
+    key?: string;
+    /** When it looks again at the latest; of an unknown task, when it fails. */
+    until?: string;
+  };
   /** The job that it was enqueued from, directly or over others; absent when there is none. */
   rootId?: string;
   /** Of a job of an {@link OnFailure} handler: the job that failed. */

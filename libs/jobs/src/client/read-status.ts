@@ -1,7 +1,7 @@
 import type { JobState as EngineState } from 'bullmq';
 import { NEVER_RAN, readAttempts } from '../retry/attempt-record.js';
 import { readCancelMark, readCancelRequest, type Cancellation } from './cancel-mark.js';
-import { maxAttempts, progressOf, saidOfAttempt, type ProgressRecord, type StoredJob } from './envelope.js';
+import { maxAttempts, progressOf, saidOfAttempt, type ProgressRecord, type StoredJob, type Waits } from './envelope.js';
 import type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './job-status.js';
 import { unpackResult } from './stored-result.js';
 
@@ -35,7 +35,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     ...when('finishedAt', job.finishedOn),
     ...(state === 'succeeded' && { result }),
     ...(state === 'failed' && { error: failureOf(job, records) }),
-    ...(state === 'pending' && ahead?.unknownSince !== undefined && { waitingFor: { kind: 'unknown-task' as const } }),
+    ...(state === 'pending' && ahead?.waits && { waitingFor: waitingFor(ahead.waits) }),
     ...(job.data.r !== undefined && { rootId: job.data.r }),
     ...(job.data.f !== undefined && { failureOf: job.data.f }),
     ...(job.data.o !== undefined && { redriveOf: job.data.o }),
@@ -43,6 +43,10 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     tags: [...(job.data.t ?? [])],
     terminal: isTerminal(state),
   };
+}
+
+function waitingFor({ for: kind, key, until }: Waits): NonNullable<JobStatus['waitingFor']> {
+  return { kind, ...(key !== undefined && { key }), ...(until !== undefined && { until: iso(until) }) };
 }
 
 function isTerminal(state: JobState): boolean {
@@ -63,8 +67,8 @@ function stateOf(
     case 'active':
       return 'running';
     case 'delayed':
-      // Due, and given back because no worker that saw it has its task.
-      if (ahead?.unknownSince !== undefined) return 'pending';
+      // Due, and parked.
+      if (ahead?.waits) return 'pending';
       if (ahead?.snoozedUntil !== undefined) return 'scheduled';
       return failures.length + job.stalledCounter > 0 ? 'retrying' : 'scheduled';
     case 'waiting-children':

@@ -1,3 +1,4 @@
+import type { Waits } from '../client/envelope.js';
 import { RetryLater } from './control-exceptions.js';
 import { isFinal } from './final-errors.js';
 
@@ -32,12 +33,25 @@ export type CancelledAttempt = {
   readonly leftRunning?: boolean;
 };
 
+/** @internal */
+export interface ParkedAttempt {
+  readonly kind: 'parked';
+  readonly waits: Waits;
+  /** When (ms since the epoch) it comes back, unless somebody wakes it. */
+  readonly until: number;
+  /**
+   * Asked when it is parked, when there is something that may have called it: until it was, nobody could wake it.
+   * Undefined for one that waits for its time alone.
+   */
+  readonly isCalled?: () => Promise<boolean>;
+}
+
 /**
  * How an attempt ended; decided by the executor alone. The set is closed.
  *
- * `skipped` is a success with a reason, `snoozed` waits for its time again, `released` is given back unfinished: the last
- * two spend no attempt. A
- * `cancelled` one was not run at all, or has an `error`. Of a `lost` one nothing is told: the job is somebody else's.
+ * `skipped` is a success with a reason, `snoozed` waits for its time again, `released` is given back unfinished, and `parked`
+ * has stepped out of its slot: the last three spend no attempt. A `cancelled` one was not run at all, or has an `error`. Of a `lost` one nothing is told: the job is
+ * somebody else's.
  *
  * @internal
  */
@@ -48,10 +62,16 @@ export type AttemptOutcome =
   | CancelledAttempt
   | { readonly kind: 'snoozed'; readonly until: number }
   | { readonly kind: 'released'; readonly until: number }
+  | ParkedAttempt
   | { readonly kind: 'lost' };
 
 /** A failure of an attempt that was told to stop, unless the task says itself how the job is to go on. @internal */
 export function isUnwanted(outcome: AttemptOutcome): boolean {
   if (outcome.kind === 'retrying') return !(outcome.error instanceof RetryLater);
   return outcome.kind === 'failed' && outcome.ran && !isFinal(outcome.error);
+}
+
+/** The end of a job whose task was not run in this attempt. @internal */
+export function isUnrun(outcome: AttemptOutcome): boolean {
+  return outcome.kind === 'cancelled' ? !('error' in outcome) : outcome.kind === 'failed' && !outcome.ran;
 }

@@ -2,6 +2,7 @@ import { IntrinsicException } from '@nestjs/common';
 import { invalidArgument, requireDuration } from '../client/invalid-argument.error.js';
 import type { Duration } from '../options/jobs-options.js';
 import { readRetryAfter } from '../retry/retry-after.js';
+import type { ParkedAttempt } from './attempt-outcome.js';
 import { NonRetryableError } from './execution.errors.js';
 
 const LONGEST_REASON = 500;
@@ -148,8 +149,17 @@ export class Skip extends IntrinsicException {
   }
 }
 
+/** Thrown by what stands before a task, has the job step out of its slot. No attempt is spent. @internal */
+export class Park extends IntrinsicException {
+  override readonly name: string = 'Park';
+
+  constructor(readonly parked: ParkedAttempt) {
+    super(`The job waits: ${parked.waits.for}.`);
+  }
+}
+
 /** What a task throws to say how its job goes on. @internal */
-export type ControlException = NonRetryableError | RetryLater | Snooze | Skip;
+export type ControlException = NonRetryableError | RetryLater | Snooze | Skip | Park;
 
 /** @internal */
 export function isControlException(error: unknown): error is ControlException {
@@ -158,6 +168,7 @@ export function isControlException(error: unknown): error is ControlException {
     (error instanceof NonRetryableError ||
       error instanceof RetryLater ||
       error instanceof Snooze ||
-      error instanceof Skip)
+      error instanceof Skip ||
+      error instanceof Park)
   );
 }

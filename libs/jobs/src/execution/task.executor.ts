@@ -11,7 +11,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
 import { Queues } from '../client/queues.js';
-import { REFUSED_FOR, type Tell } from '../client/tell.js';
+import type { Tell } from '../client/tell.js';
 import { FailureOrigins } from '../failure/failure-origins.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -21,7 +21,7 @@ import { retryDelay } from '../retry/retry-policy.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import type { AttemptOutcome, CancelledAttempt, FailedAttempt } from './attempt-outcome.js';
-import { RetryLater, Skip, Snooze } from './control-exceptions.js';
+import { Park, RetryLater, Skip, Snooze } from './control-exceptions.js';
 import { Deadlines, type Watch } from './deadlines.js';
 import {
   HardTimeLimitError,
@@ -65,19 +65,19 @@ export class TaskExecutor {
       return { kind: 'cancelled', reason: 'expired' };
     }
     const task = this.registry.find(job.name);
-    if (!task) return this.waitForCode(job, tell);
+    if (!task) return this.waitForCode(job);
     if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
     if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
-    if (saidOfAttempt(job)?.unknownSince === undefined) return this.run(task, job);
+    if (saidOfAttempt(job)?.waits?.for !== 'unknown-task') return this.run(task, job);
     return tell(() => this.rememberBegin(job)).then(() => this.run(task, job));
   }
 
   private async handleFailure(task: TaskDefinition, job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
     const origin = await this.origins.look(job, tell);
     if (origin.kind !== 'final') return origin;
-    if (saidOfAttempt(job)?.unknownSince !== undefined) await tell(() => this.rememberBegin(job));
+    if (saidOfAttempt(job)?.waits?.for === 'unknown-task') await tell(() => this.rememberBegin(job));
     return this.run(task, job, origin.failure);
   }
 
@@ -189,7 +189,9 @@ export class TaskExecutor {
   ): AttemptOutcome | Promise<AttemptOutcome> {
     const error = context.control ?? thrown;
     if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
-    if (!(error instanceof Snooze) || context.cancelled) return this.afterError(task, job, context, error);
+    if (context.cancelled) return this.afterError(task, job, context, error);
+    if (error instanceof Park) return context.written().then(() => error.parked);
+    if (!(error instanceof Snooze)) return this.afterError(task, job, context, error);
     const until = Date.now() + error.delay;
     return context.written().then(() => ({ kind: 'snoozed', until }));
   }
@@ -213,24 +215,23 @@ export class TaskExecutor {
   }
 
   /** A rolling deploy may be about to bring the code. The grace runs from when the job was first found without it. */
-  private async waitForCode(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
+  private waitForCode(job: StoredJob): AttemptOutcome {
     const { unknownTaskGrace } = this.options;
     const now = Date.now();
-    const said = saidOfAttempt(job);
-    const since = said?.unknownSince ?? now;
+    const waits = saidOfAttempt(job)?.waits;
+    const since = waits?.for === 'unknown-task' ? waits.since : now;
     if (now - since >= unknownTaskGrace) {
       return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName), ran: false };
     }
-    if (since === now) {
-      const begun = hasBegun(job) ? { begun: true as const } : {};
-      const record: ProgressRecord = { ...said, attempt: attemptNumber(job), unknownSince: since, ...begun };
-      await tell(() => job.updateProgress(record), REFUSED_FOR);
-    }
-    return { kind: 'released', until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace) };
+    return {
+      kind: 'parked',
+      waits: { for: 'unknown-task', since, until: since + unknownTaskGrace },
+      until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace),
+    };
   }
 
   private async rememberBegin(job: StoredJob): Promise<void> {
-    const { unknownSince: _over, begun: _begun, ...said } = saidOfAttempt(job)!;
+    const { waits: _over, begun: _begun, ...said } = saidOfAttempt(job)!;
     await job.updateProgress(said satisfies ProgressRecord);
   }
 

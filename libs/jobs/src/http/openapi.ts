@@ -102,7 +102,14 @@ export const jobStatusSchema: Schema = {
     redriveOf: { ...id, description: 'The failed job that it does again' },
     redrivenAs: { ...id, description: 'The job that does this failed one again' },
     tags: { type: 'array', items: { type: 'string' } },
-    waitingFor: { type: 'object', properties: { kind: { type: 'string', enum: ['unknown-task'] } } },
+    waitingFor: {
+      type: 'object',
+      properties: {
+        kind: { type: 'string', enum: ['unknown-task', 'lock', 'limit'] },
+        key: { type: 'string' },
+        until: time,
+      },
+    },
     terminal: { type: 'boolean', description: 'Whether the state is final' },
   },
   required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'tags', 'terminal'],

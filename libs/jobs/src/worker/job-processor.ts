@@ -14,6 +14,7 @@ import { packResult, packSkip } from '../client/stored-result.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { AttemptOutcome, CancelledAttempt } from '../execution/attempt-outcome.js';
 import type { FailureIntents } from '../failure/failure-intents.js';
+import type { Parking } from '../parking/parking.js';
 import { describeError, NEVER_RAN, shortened, stackWithAttempt } from '../retry/attempt-record.js';
 import type { WithRetryDelay } from '../retry/decided-backoff.js';
 import type { HeldJob } from './held-jobs.js';
@@ -34,12 +35,18 @@ class AttemptRetrying extends Error implements WithRetryDelay {
   }
 }
 
+/** What knows more of the end of an attempt than BullMQ. @internal */
+export interface Reporting {
+  readonly intents: FailureIntents;
+  readonly parking: Parking;
+}
+
 /** Hands an attempt's outcome to BullMQ in the ways it understands: a return value, or what is thrown. @internal */
 export function reportOutcome(
   { job, token }: HeldJob,
   outcome: AttemptOutcome,
   tell: Tell,
-  intents: FailureIntents,
+  { intents, parking }: Reporting,
 ): unknown {
   switch (outcome.kind) {
     case 'succeeded':
@@ -52,6 +59,8 @@ export function reportOutcome(
       return snooze(job, token, outcome.until, tell);
     case 'released':
       return putBack(job, token, outcome.until, tell);
+    case 'parked':
+      return parking.park(job, token, outcome, tell);
     case 'lost':
       // So BullMQ says nothing of the job either.
       throw new WaitingError();
@@ -96,8 +105,9 @@ export async function explainDeferred(
   failure: Error,
   job: StoredJob,
   queues: Queues,
-  intents: FailureIntents,
+  { intents, parking }: Reporting,
 ): Promise<Error> {
+  await parking.leave(job);
   if (failure.message.startsWith(CANCEL_MARK)) return failure;
   const cancellation = readCancelMark(job.failedReason) ?? (await cancellationOfChild(failure.message, queues));
   if (cancellation) return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
@@ -106,7 +116,8 @@ export async function explainDeferred(
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
-  const record: ProgressRecord = { ...saidOfAttempt(job), attempt: attemptNumber(job), snoozedUntil: until };
+  const { waits: _over, ...said } = saidOfAttempt(job) ?? {};
+  const record: ProgressRecord = { ...said, attempt: attemptNumber(job), snoozedUntil: until };
   // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
   // A refusal would be taken for the failure of the attempt, and be final where there is no other one.
   await tell(() => job.updateProgress(record), REFUSED_FOR);

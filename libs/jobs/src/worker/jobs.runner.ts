@@ -10,20 +10,21 @@ import { BackgroundWork } from '../client/background-work.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
 import { isLossOfJob, type Tell } from '../client/tell.js';
-import { isUnwanted } from '../execution/attempt-outcome.js';
+import { isUnrun, isUnwanted } from '../execution/attempt-outcome.js';
 import { JobsShutdownError } from '../execution/execution.errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
 import { TaskExecutor } from '../execution/task.executor.js';
 import { FailureIntents } from '../failure/failure-intents.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { Parking } from '../parking/parking.js';
 import { describeError } from '../retry/attempt-record.js';
 import { BootReport } from './boot-report.js';
 import { CancelWatch } from './cancel-watch.js';
 import type { Consumption } from './consumption.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { HeldJobs, type HeldJob } from './held-jobs.js';
-import { explainDeferred, reportOutcome } from './job-processor.js';
+import { explainDeferred, reportOutcome, type Reporting } from './job-processor.js';
 import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
 import { Watchdog } from './watchdog.js';
 import { WorkerPresence } from './worker-presence.js';
@@ -57,6 +58,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
   private readonly workers = new Map<string, JobsWorker>();
   private readonly held: HeldJobs;
+  private readonly reporting: Reporting;
   private readonly hooks = new ShutdownHooksCheck();
   private draining: Promise<void> | undefined;
   /** The grace is over: nothing is begun any more. */
@@ -66,7 +68,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     private readonly executor: TaskExecutor,
     private readonly running: RunningJobs,
-    private readonly intents: FailureIntents,
+    intents: FailureIntents,
+    private readonly parking: Parking,
     private readonly background: BackgroundWork,
     private readonly queues: Queues,
     private readonly presence: WorkerPresence,
@@ -78,6 +81,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     this.held = new HeldJobs(queues, backend);
+    this.reporting = { intents, parking };
   }
 
   /** BullMQ's workers hold connections, and these hold passwords. */
@@ -134,7 +138,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       (job: Job, token?: string) => this.process({ job: withEnvelope(job), token: token! }),
       settings,
     );
-    worker.explain = (failure, job) => explainDeferred(failure, withEnvelope(job), this.queues, this.intents);
+    worker.explain = (failure, job) => explainDeferred(failure, withEnvelope(job), this.queues, this.reporting);
     worker.keepClaimsWhile((jobId) => this.held.has(jobId));
     worker.on('error', (error) => {
       // That the claim on a job which was just given back cannot be renewed is no news.
@@ -171,7 +175,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
         if (await this.held.wasGivenBack(held)) throw new WaitingError();
       }
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
-      const reported = reportOutcome(held, outcome, tell, this.intents);
+      if (isUnrun(outcome)) await this.parking.leave(held.job);
+      const reported = reportOutcome(held, outcome, tell, this.reporting);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
       if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);

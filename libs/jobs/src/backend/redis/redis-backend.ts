@@ -16,6 +16,7 @@ import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelle
 import { RedisFailedJobs } from './redis-failed-jobs.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisLedger } from './redis-ledger.js';
+import { RedisLines } from './redis-lines.js';
 import { RedisMessageLine } from './redis-messages.js';
 import { RedisTagIndex } from './redis-tag-index.js';
 import { waitsForAnswer } from './unanswered.js';
@@ -47,6 +48,7 @@ export class RedisBackend implements QueueBackend {
   readonly kind = 'redis';
   readonly location: string;
   readonly ledger: RedisLedger;
+  readonly lines: RedisLines;
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
   readonly messages: FleetMessages;
@@ -77,6 +79,7 @@ export class RedisBackend implements QueueBackend {
     this.location = describeLocation(this.producer);
     this.outage.of(this.location);
     this.ledger = new RedisLedger(this.producer, this.prefix);
+    this.lines = new RedisLines(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
     const line = new RedisMessageLine(this.producer, this.prefix, (options) => this.open(options), logger);

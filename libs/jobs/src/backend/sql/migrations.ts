@@ -1,4 +1,5 @@
 import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, runMigrations, type PgQueryable } from 'bullmq';
+import { LINES_SCHEMA } from './lines-schema.js';
 
 /**
  * What we keep beside BullMQ's tables, one step a version. A released step is never changed; a new one must leave the
@@ -13,6 +14,7 @@ const STEPS = [
      PRIMARY KEY (collection, key)
    );
    CREATE INDEX IF NOT EXISTS jobs_ledger_expiry ON jobs_ledger (expires_at) WHERE expires_at IS NOT NULL;`,
+  LINES_SCHEMA,
 ];
 
 /** The letters `njob`, beside BullMQ's `BULL`. */

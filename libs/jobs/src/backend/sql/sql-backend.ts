@@ -21,6 +21,7 @@ import { readingTogether } from './reads-together.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
 import { SqlLedger } from './sql-ledger.js';
+import { SqlLines } from './sql-lines.js';
 import { SqlMessageLine } from './sql-messages.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
@@ -44,6 +45,7 @@ export abstract class SqlBackend implements QueueBackend {
   abstract readonly kind: QueueBackend['kind'];
   abstract readonly location: string;
   readonly ledger: SqlLedger;
+  readonly lines: SqlLines;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
   readonly messages: FleetMessages;
@@ -55,6 +57,7 @@ export abstract class SqlBackend implements QueueBackend {
     logger: BackendLogger,
   ) {
     this.ledger = new SqlLedger(pool);
+    this.lines = new SqlLines(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);

@@ -1,0 +1,70 @@
+/** A number of places, and the line of those who wait for one. @internal */
+export interface Line {
+  readonly name: string;
+  /** How many may hold a place at once. Whoever asks says it anew, so a deploy may change it. */
+  readonly places: number;
+  /** How long (ms) a place is kept for a waiter that was called, before it is offered to the next. */
+  readonly patience: number;
+}
+
+/** @internal */
+export interface TakeOptions {
+  /** How long (ms) the place is held without being renewed. */
+  readonly ttl: number;
+  /** False: whoever gets no place goes away. */
+  readonly stand: boolean;
+  /** What {@link Waiting.turn} was when the same one last stood in this line: it gets its turn back. */
+  readonly turn?: number;
+}
+
+/** @internal */
+export interface Holding {
+  readonly kind: 'holds';
+  /** Larger than every one before it, in the whole namespace, for ever. */
+  readonly fencingToken: number;
+  /** Waiters that got a place because somebody's had expired: they are to be woken, in this order. */
+  readonly wake: readonly string[];
+}
+
+/** @internal */
+export interface Waiting {
+  readonly kind: 'waits';
+  /** Its number in the line; undefined for one that does not stand in it. */
+  readonly turn: number | undefined;
+  /** How many wait before it. */
+  readonly ahead: number;
+  /** Milliseconds until the first place is free at the latest, unless its holder renews it. */
+  readonly freeIn: number;
+  readonly wake: readonly string[];
+}
+
+/**
+ * Places that somebody holds for a time, and lines of waiters before them: what locks and semaphores are made of. Each
+ * operation is one round trip and atomic; times are the store's clock.
+ *
+ * A place that becomes free is offered to the first in the line, and kept for it for a while. Whoever is offered one must
+ * be woken by the one that was told (`wake`), and takes it then. One that does not come loses its place in the line, and
+ * gets it back by its turn.
+ *
+ * @internal
+ */
+export interface Lines {
+  /** Takes a place if one is free and nobody waits longer for it. Who holds one already gets it again, with a new token. */
+  take(line: Line, id: string, options: TakeOptions): Promise<Holding | Waiting>;
+  /** False when the place was lost. */
+  renew(line: Line, id: string, fencingToken: number, ttl: number): Promise<boolean>;
+  /**
+   * Gives up a place; harmless when it was lost.
+   *
+   * @returns who is to be woken, in this order.
+   */
+  free(line: Line, id: string, fencingToken: number): Promise<string[]>;
+  /**
+   * Leaves the line, with what it was offered. Harmless when it does not wait.
+   *
+   * @returns who is to be woken, in this order.
+   */
+  leave(line: Line, id: string): Promise<string[]>;
+  /** Whether a place is kept for it. */
+  isCalled(line: Line, id: string): Promise<boolean>;
+}

@@ -1,0 +1,104 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DelayedError } from 'bullmq';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { Line, Waiting } from '../backend/lines.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { wake } from '../backend/wake.js';
+import {
+  attemptNumber,
+  hasBegun,
+  progressOf,
+  saidOfAttempt,
+  type ProgressRecord,
+  type StoredJob,
+} from '../client/envelope.js';
+import { queueOfJobId } from '../client/job-id.js';
+import { Queues } from '../client/queues.js';
+import { REFUSED_FOR, type Tell } from '../client/tell.js';
+import type { ParkedAttempt } from '../execution/attempt-outcome.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+
+/** How long (ms) a job is parked at most before it looks again, however many wait before it. */
+const LONGEST_PARK = 3_600_000;
+
+/**
+ * Has jobs wait outside of their slots, in lines that the store keeps, and wakes them in turn.
+ *
+ * Nobody can wake a job that is not parked yet. So it stands in line first, is parked then, and looks once more whether it
+ * was called meanwhile. Where a process dies in between, the job comes back by itself when the place that it waits for
+ * should be free.
+ *
+ * @internal
+ */
+@Injectable()
+export class Parking {
+  private readonly logger = new Logger('Jobs');
+
+  constructor(
+    private readonly queues: Queues,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  /** A place is kept for a job that was called as long as a worker that has died can have it. */
+  line(name: string, places: number): Line {
+    return { name, places, patience: this.options.lease };
+  }
+
+  /** When (ms since the epoch) a job in a line looks again, unless it is woken: one after the other, since each wakes the next. */
+  lookAgainAt({ ahead, freeIn }: Waiting, { places, patience }: Line): number {
+    const turns = Math.floor(ahead / places);
+    return Date.now() + Math.min(freeIn + 1 + turns * patience, LONGEST_PARK);
+  }
+
+  /** Takes the job out of its slot. No attempt is spent. */
+  async park(job: StoredJob, token: string, { waits, until, isCalled }: ParkedAttempt, tell: Tell): Promise<never> {
+    const said = saidOfAttempt(job);
+    if (!isDeepStrictEqual(said?.waits, waits)) {
+      const record: ProgressRecord = {
+        ...said,
+        attempt: attemptNumber(job),
+        waits,
+        ...(hasBegun(job) && { begun: true }),
+      };
+      // Before the move: nobody may see the job wait without saying for what.
+      await tell(() => job.updateProgress(record), REFUSED_FOR);
+    }
+    await tell(() => job.moveToDelayed(until, token), REFUSED_FOR);
+    if (isCalled) await this.lookOnceMore(job.id!, isCalled);
+    throw new DelayedError();
+  }
+
+  /** Brings parked jobs to workers, in this order. What cannot be woken comes back by itself, later. */
+  async wake(jobIds: readonly string[]): Promise<void> {
+    for (const id of jobIds) {
+      const queue = queueOfJobId(id);
+      try {
+        if (queue !== undefined) await wake(this.queues.get(queue), id);
+      } catch (error) {
+        this.logger.debug(`Could not wake job ${id}: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  /** Of a job that ends without having run: whoever waits behind it moves up. */
+  async leave(job: StoredJob): Promise<void> {
+    const line = progressOf(job)?.waits?.line;
+    if (!line) return;
+    try {
+      await this.wake(await this.backend.lines.leave(this.line(line.name, line.places), job.id!));
+    } catch (error) {
+      this.logger.debug(`Could not take job ${job.id} out of its line: ${(error as Error).message}`);
+    }
+  }
+
+  private async lookOnceMore(jobId: string, isCalled: () => Promise<boolean>): Promise<void> {
+    try {
+      if (await isCalled()) await this.wake([jobId]);
+    } catch (error) {
+      this.logger.debug(`Could not look whether job ${jobId} was called: ${(error as Error).message}`);
+    }
+  }
+}
