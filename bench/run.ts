@@ -14,11 +14,22 @@ import { enqueue } from './enqueue.js';
 import { failing } from './failing.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
+import { once } from './once.js';
 import { overhead } from './overhead.js';
 import { scale } from './scale.js';
 import { startStore, STORE_NAMES, type Store, type StoreName } from './support/stores.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { overhead, enqueue, latency, scale, failing, cancel, boot, idle };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  overhead,
+  enqueue,
+  latency,
+  scale,
+  failing,
+  cancel,
+  once,
+  boot,
+  idle,
+};
 
 const USAGE = `npm run bench -- NAME [options]
 
@@ -27,9 +38,9 @@ ${Object.entries(BENCHES)
   .join('\n')}
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
-  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel)
-  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel)
+  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once)
+  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once)
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once)
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

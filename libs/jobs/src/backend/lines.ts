@@ -1,3 +1,6 @@
+/** To count more takes time, and changes nothing. @internal */
+export const MOST_AHEAD = 1_000;
+
 /** A number of places, and the line of those who wait for one. @internal */
 export interface Line {
   readonly name: string;
@@ -31,7 +34,7 @@ export interface Waiting {
   readonly kind: 'waits';
   /** Its number in the line; undefined for one that does not stand in it. */
   readonly turn: number | undefined;
-  /** How many wait before it. */
+  /** How many wait before it; at most {@link MOST_AHEAD} are counted, or as many as there are places. */
   readonly ahead: number;
   /** Milliseconds until the first place is free at the latest, unless its holder renews it. */
   readonly freeIn: number;

@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { Holding, Line, Lines, TakeOptions, Waiting } from '../lines.js';
+import { MOST_AHEAD, type Holding, type Line, type Lines, type TakeOptions, type Waiting } from '../lines.js';
 
 /** What is left of a line that nobody asked about for so long (ms) is forgotten: whoever waits asks more often. */
 const FORGOTTEN_AFTER = 24 * 60 * 60 * 1_000;
@@ -42,12 +42,11 @@ local ttl, stand, turn = tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 expire()
 turn = tonumber(redis.call('ZSCORE', waiting, id)) or turn
 local function ahead()
-  if not turn then return redis.call('ZCARD', waiting) - redis.call('ZCARD', called) end
-  local count = redis.call('ZCOUNT', waiting, '-inf', '(' .. turn)
+  local count = redis.call('ZCOUNT', waiting, '-inf', turn and '(' .. turn or '+inf')
   for _, waiter in ipairs(redis.call('ZRANGE', called, 0, -1)) do
-    if tonumber(redis.call('ZSCORE', waiting, waiter)) < turn then count = count - 1 end
+    if not turn or tonumber(redis.call('ZSCORE', waiting, waiter)) < turn then count = count - 1 end
   end
-  return count
+  return math.min(count, math.max(places, ${MOST_AHEAD}))
 end
 local mine = redis.call('ZSCORE', holders, id) or redis.call('ZSCORE', called, id)
 local before = ahead()

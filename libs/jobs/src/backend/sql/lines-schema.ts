@@ -1,3 +1,5 @@
+import { MOST_AHEAD } from '../lines.js';
+
 /**
  * Tables and functions of {@link SqlLines}. Each function locks its line first, so that what it reads stays true; the
  * tables are those of the caller's search_path.
@@ -22,7 +24,8 @@ CREATE TABLE IF NOT EXISTS jobs_waiter (
   forgotten_at timestamptz NOT NULL,
   PRIMARY KEY (line, waiter)
 );
-CREATE INDEX IF NOT EXISTS jobs_waiter_turn ON jobs_waiter (line, turn);
+CREATE INDEX IF NOT EXISTS jobs_waiter_turn ON jobs_waiter (line, turn) WHERE called_until IS NULL;
+CREATE INDEX IF NOT EXISTS jobs_waiter_called ON jobs_waiter (line, called_until) WHERE called_until IS NOT NULL;
 CREATE INDEX IF NOT EXISTS jobs_waiter_forgotten ON jobs_waiter (forgotten_at);
 
 CREATE OR REPLACE FUNCTION jobs_line_open(a_line text) RETURNS timestamptz LANGUAGE plpgsql AS $$
@@ -74,8 +77,13 @@ BEGIN
   SELECT * INTO mine FROM jobs_waiter WHERE line = a_line AND waiter = a_id;
   is_mine := is_mine OR mine.called_until IS NOT NULL;
   my_turn := coalesce(mine.turn, a_turn);
-  SELECT count(*) INTO before FROM jobs_waiter
-   WHERE line = a_line AND called_until IS NULL AND (my_turn IS NULL OR turn < my_turn);
+  IF NOT is_mine THEN
+    SELECT count(*) INTO before FROM (
+      SELECT FROM jobs_waiter
+       WHERE line = a_line AND called_until IS NULL AND turn < coalesce(my_turn, 9223372036854775807)
+       ORDER BY turn LIMIT greatest(a_places, ${MOST_AHEAD})
+    ) AS ahead;
+  END IF;
   IF is_mine OR jobs_line_free(a_line, a_places) > before THEN
     DELETE FROM jobs_waiter WHERE line = a_line AND waiter = a_id;
     my_turn := nextval('jobs_fencing');
