@@ -101,3 +101,7 @@ export type { SqlTransaction } from './backend/sql-transaction.js';
 export { DataDirectoryLockedError } from './backend/embedded/data-directory-locked.error.js';
 export { EmbeddedBackendStoppedError } from './backend/embedded/embedded-backend-stopped.error.js';
 export { EmbeddedBackendUnavailableError } from './backend/embedded/embedded-backend-unavailable.error.js';
+export { JobLocks } from './locking/job-locks.js';
+export { HeldLock } from './locking/held-lock.js';
+export { LockBusyError, LockLostError } from './locking/lock.errors.js';
+export type { LockOptions } from './locking/lock-options.js';

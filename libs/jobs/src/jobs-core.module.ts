@@ -13,10 +13,13 @@ import { DeadLetterReader } from './dead-letters/dead-letter-reader.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
+import { JobLocks } from './locking/job-locks.js';
 import type { JobsModuleOptions, ResolvedJobsOptions } from './options/jobs-options.js';
 import { assertOneJobsModule } from './options/one-jobs-module.js';
 import { RESOLVED_OPTIONS } from './options/options.tokens.js';
 import { resolveOptions } from './options/resolve-options.js';
+import { CodeWaiters } from './parking/code-waiters.js';
+import { Parking } from './parking/parking.js';
 import { TaskExplorer } from './task/task.explorer.js';
 import { TaskRegistry } from './task/task.registry.js';
 import { TaskSettings } from './task/task.settings.js';
@@ -54,6 +57,9 @@ import { TaskSettings } from './task/task.settings.js';
     DeadLetterReader,
     Redriver,
     DeadLetters,
+    CodeWaiters,
+    Parking,
+    JobLocks,
     JobsService,
   ],
   exports: [
@@ -65,6 +71,8 @@ import { TaskSettings } from './task/task.settings.js';
     BackgroundWork,
     JobsClient,
     DeadLetters,
+    Parking,
+    JobLocks,
     JobsService,
   ],
 })

@@ -14,7 +14,6 @@ import { BootReport } from './worker/boot-report.js';
 import { CancelWatch } from './worker/cancel-watch.js';
 import { EventLoopLag } from './worker/event-loop-lag.js';
 import { JobsRunner } from './worker/jobs.runner.js';
-import { Parking } from './parking/parking.js';
 import { Watchdog } from './worker/watchdog.js';
 import { WorkerPresence } from './worker/worker-presence.js';
 
@@ -54,7 +53,6 @@ import { WorkerPresence } from './worker/worker-presence.js';
     BootReport,
     WorkerPresence,
     CancelWatch,
-    Parking,
     Watchdog,
     EventLoopLag,
     DeadLetterSweeper,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
+import { JobLocks } from '../locking/job-locks.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { BackgroundWork } from './background-work.js';
@@ -53,6 +54,8 @@ export class JobsService {
     private readonly work: BackgroundWork,
     /** The jobs that failed: to list, to redrive and to discard. */
     readonly deadLetters: DeadLetters,
+    /** Locks and semaphores for any code, in the whole fleet. */
+    readonly locks: JobLocks,
   ) {}
 
   /**

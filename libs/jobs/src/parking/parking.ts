@@ -17,6 +17,7 @@ import { queueOfJobId } from '../client/job-id.js';
 import { Queues } from '../client/queues.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { ParkedAttempt } from '../execution/attempt-outcome.js';
+import { CodeWaiters } from './code-waiters.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 
@@ -38,6 +39,7 @@ export class Parking {
 
   constructor(
     private readonly queues: Queues,
+    private readonly code: CodeWaiters,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -71,12 +73,15 @@ export class Parking {
     throw new DelayedError();
   }
 
-  /** Brings parked jobs to workers, in this order. What cannot be woken comes back by itself, later. */
-  async wake(jobIds: readonly string[]): Promise<void> {
-    for (const id of jobIds) {
+  /** Brings parked jobs to workers, in this order, and calls code that waits. Who cannot be woken comes by itself, later. */
+  async wake(ids: readonly string[]): Promise<void> {
+    const code = ids.filter((id) => queueOfJobId(id) === undefined);
+    if (code.length > 0) await this.code.call(code);
+    for (const id of ids) {
       const queue = queueOfJobId(id);
+      if (queue === undefined) continue;
       try {
-        if (queue !== undefined) await wake(this.queues.get(queue), id);
+        await wake(this.queues.get(queue), id);
       } catch (error) {
         this.logger.debug(`Could not wake job ${id}: ${(error as Error).message}`);
       }
