@@ -141,6 +141,16 @@ describe.each(backends)('lines on $name', ({ connection }) => {
     expect(await backend.lines.isCalled(door, 'd')).toBe(true);
   });
 
+  it('[I3] lets whoever leaves with its place have none, and calls the next', async () => {
+    const door = line();
+    const { fencingToken } = await hold(door, 'a');
+    await wait(door, 'b');
+    expect(await backend.lines.leave(door, 'a')).toEqual([]);
+    expect(await backend.lines.renew(door, 'a', fencingToken, LONG)).toBe(true);
+    expect(await backend.lines.leave(door, 'a', true)).toEqual(['b']);
+    expect(await backend.lines.renew(door, 'a', fencingToken, LONG)).toBe(false);
+  });
+
   it('[I3] calls as many as there are places, also when a deploy made more of them', async () => {
     const room = line(2);
     const a = await hold(room, 'a');

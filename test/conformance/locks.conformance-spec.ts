@@ -119,7 +119,8 @@ describe.each(backends)('locks on $name', (backend) => {
   it.each([
     ['', {}, /the key of a lock must be text/],
     ['x'.repeat(501), {}, /the key of a lock must be text of 1 to 500/],
-    ['key', { ttl: '50ms' }, /the ttl of a lock must be at least 100 ms/],
+    ['key', { ttl: '50ms' }, /the ttl of a lock must be from 100 ms to 7 days/],
+    ['key', { ttl: '8d' }, /the ttl of a lock must be from 100 ms to 7 days/],
     ['key', { ttl: 'soon' }, /the ttl of a lock must be a duration/],
     ['key', { limit: 0 }, /the limit of a lock must be a whole number from 1/],
     ['key', { maxWait: -1 }, /the maxWait of a lock must be a duration/],

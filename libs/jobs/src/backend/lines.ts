@@ -65,9 +65,10 @@ export interface Lines {
   /**
    * Leaves the line, with what it was offered. Harmless when it does not wait.
    *
+   * @param withPlace - gives up a place that it holds as well. Default false.
    * @returns who is to be woken, in this order.
    */
-  leave(line: Line, id: string): Promise<string[]>;
+  leave(line: Line, id: string, withPlace?: boolean): Promise<string[]>;
   /** Whether a place is kept for it. */
   isCalled(line: Line, id: string): Promise<boolean>;
 }

@@ -11,7 +11,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
 import { Queues } from '../client/queues.js';
-import type { Tell } from '../client/tell.js';
+import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import { FailureOrigins } from '../failure/failure-origins.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -71,13 +71,13 @@ export class TaskExecutor {
     }
     if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
     if (saidOfAttempt(job)?.waits?.for !== 'unknown-task') return this.run(task, job);
-    return tell(() => this.rememberBegin(job)).then(() => this.run(task, job));
+    return tell(() => this.rememberBegin(job), REFUSED_FOR).then(() => this.run(task, job));
   }
 
   private async handleFailure(task: TaskDefinition, job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
     const origin = await this.origins.look(job, tell);
     if (origin.kind !== 'final') return origin;
-    if (saidOfAttempt(job)?.waits?.for === 'unknown-task') await tell(() => this.rememberBegin(job));
+    if (saidOfAttempt(job)?.waits?.for === 'unknown-task') await tell(() => this.rememberBegin(job), REFUSED_FOR);
     return this.run(task, job, origin.failure);
   }
 

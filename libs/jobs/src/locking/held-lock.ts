@@ -32,7 +32,7 @@ export class HeldLock {
     },
   ) {
     this.renewedAt = place.askedAt;
-    this.renewIn(place.ttl / RENEWALS);
+    this.renewIn(Math.max(place.askedAt + place.ttl / RENEWALS - performance.now(), 0));
   }
 
   /** Aborted with {@link LockLostError} when the lock is lost: whoever holds it should stop. */
@@ -40,15 +40,14 @@ export class HeldLock {
     return this.lost.signal;
   }
 
-  /**
-   * Ends the renewal, and gives the lock up.
-   *
-   * @returns who is to be woken.
-   * @internal
-   */
-  free(): Promise<string[]> {
+  /** Ends the renewal: whatever happens now, it is free when its ttl is over. @internal */
+  letGo(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
+  }
+
+  /** @returns who is to be woken. @internal */
+  free(): Promise<string[]> {
     const { lines, line, id } = this.place;
     return lines.free(line, id, this.fencingToken);
   }
@@ -77,7 +76,8 @@ export class HeldLock {
 
   /** The answer, or undefined when the lock has ended before it came. */
   private answered(answer: Promise<boolean>, askedAt: number): Promise<boolean | undefined> {
-    const left = Math.max(this.renewedAt + this.place.ttl - askedAt, ASK_AGAIN);
+    const valid = this.renewedAt + this.place.ttl - askedAt;
+    const left = valid > 0 ? valid : ASK_AGAIN;
     let timer: NodeJS.Timeout;
     const late = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, left, undefined).unref()));
     return Promise.race([answer, late]).finally(() => clearTimeout(timer));

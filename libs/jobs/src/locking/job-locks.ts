@@ -89,6 +89,8 @@ export class JobLocks {
         stands = true;
         const taken = await this.ask(line, id, { ttl, stand: true, ...(turn !== undefined && { turn }) });
         if (taken.kind === 'holds') {
+          // The answer took so long that another one may have it.
+          if (performance.now() - askedAt >= ttl) continue;
           stands = false;
           return new HeldLock(key, taken.fencingToken, { lines, line, id, ttl, askedAt });
         }
@@ -111,20 +113,26 @@ export class JobLocks {
     let asked: Promise<Holding | Waiting> | undefined;
     try {
       const taken = await this.client.reach(() => (asked = lines.take(line, id, options)));
-      await this.parking.wake(taken.wake);
+      void this.parking.wake(taken.wake);
       return taken;
     } catch (error) {
-      // An answer that comes when nobody waits for it any more may be that the place is ours.
-      void asked
-        ?.then((late) => (late.kind === 'holds' ? lines.free(line, id, late.fencingToken) : undefined))
-        .catch(() => undefined);
+      // When the answer comes after all, it may be that the place is ours.
+      void asked?.then(
+        async ({ wake }) => {
+          await this.parking.wake(wake);
+          await this.leave(line, id);
+        },
+        () => undefined,
+      );
       throw error;
     }
   }
 
   private async free(lock: HeldLock): Promise<void> {
+    lock.letGo();
     try {
-      await this.parking.wake(await this.client.reach(() => lock.free()));
+      // Also when the answer comes too late for whoever waits here.
+      await this.client.reach(async () => this.parking.wake(await lock.free()));
     } catch (error) {
       // Others have it when its ttl is over.
       this.logger.debug(`Could not give up the lock "${lock.key}": ${(error as Error).message}`);
@@ -133,7 +141,8 @@ export class JobLocks {
 
   private async leave(line: Line, id: string): Promise<void> {
     try {
-      await this.parking.wake(await this.client.reach(() => this.backend.lines.leave(line, id)));
+      // With a place that it may have been given in an answer which was lost: the id is of this one call.
+      await this.client.reach(async () => this.parking.wake(await this.backend.lines.leave(line, id, true)));
     } catch (error) {
       this.logger.debug(`Could not leave the line ${line.name}: ${(error as Error).message}`);
     }

@@ -5,13 +5,14 @@ const LONGEST_KEY = 500;
 const DEFAULT_TTL = 300_000;
 /** Below it, a pause of the garbage collector would lose a lock. */
 const SHORTEST_TTL = 100;
+const LONGEST_TTL = 7 * 24 * 3_600_000;
 const MOST_HOLDERS = 10_000;
 
 /** @publicApi */
 export interface LockOptions {
   /**
-   * For how long others wait when this process dies. While it lives the lock is renewed, as long as the work takes. At
-   * least 100 ms.
+   * For how long others wait when this process dies. While it lives the lock is renewed, as long as the work takes. From
+   * 100 ms to 7 days.
    *
    * @default '5m'
    */
@@ -49,8 +50,8 @@ export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   }
   const { ttl = DEFAULT_TTL, limit = 1, maxWait, signal } = options;
   const milliseconds = requireDuration('the ttl of a lock', ttl);
-  if (milliseconds < SHORTEST_TTL) {
-    throw invalidArgument('the ttl of a lock', `at least ${SHORTEST_TTL} ms`, ttl);
+  if (milliseconds < SHORTEST_TTL || milliseconds > LONGEST_TTL) {
+    throw invalidArgument('the ttl of a lock', `from ${SHORTEST_TTL} ms to 7 days`, ttl);
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST_HOLDERS) {
     throw invalidArgument('the limit of a lock', `a whole number from 1 to ${MOST_HOLDERS}`, limit);

@@ -15,7 +15,7 @@ import {
 } from '../client/envelope.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { Queues } from '../client/queues.js';
-import { REFUSED_FOR, type Tell } from '../client/tell.js';
+import { isLossOfJob, REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { ParkedAttempt } from '../execution/attempt-outcome.js';
 import { CodeWaiters } from './code-waiters.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -68,7 +68,13 @@ export class Parking {
       // Before the move: nobody may see the job wait without saying for what.
       await tell(() => job.updateProgress(record), REFUSED_FOR);
     }
-    await tell(() => job.moveToDelayed(until, token), REFUSED_FOR);
+    try {
+      await tell(() => job.moveToDelayed(until, token), REFUSED_FOR);
+    } catch (error) {
+      // It may have been parked by a call whose answer was lost.
+      if (isCalled && isLossOfJob(error)) await this.lookOnceMore(job.id!, isCalled);
+      throw error;
+    }
     if (isCalled) await this.lookOnceMore(job.id!, isCalled);
     throw new DelayedError();
   }

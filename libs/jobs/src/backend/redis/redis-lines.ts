@@ -32,8 +32,13 @@ local function call()
       end
     end
   end
-  for n = 1, 4 do redis.call('PEXPIRE', KEYS[n], ${FORGOTTEN_AFTER}) end
   return found
+end
+local function keep(ttl)
+  local wanted = math.max(${FORGOTTEN_AFTER}, 2 * ttl)
+  for n = 1, 4 do
+    if redis.call('PTTL', KEYS[n]) < wanted then redis.call('PEXPIRE', KEYS[n], wanted) end
+  end
 end
 `;
 
@@ -56,13 +61,16 @@ if mine or free() > before then
   local token = redis.call('INCR', counter)
   redis.call('ZADD', holders, now + ttl, id)
   redis.call('HSET', tokens, id, token)
-  return { 1, token, 0, 0, call() }
+  local found = call()
+  keep(ttl)
+  return { 1, token, 0, 0, found }
 end
 if stand then
   turn = turn or redis.call('INCR', counter)
   redis.call('ZADD', waiting, turn, id)
 end
 local found = call()
+keep(ttl)
 local freeAt
 for _, key in ipairs({ holders, called }) do
   local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
@@ -73,6 +81,7 @@ return { 0, stand and turn or -1, before, math.max((freeAt or now) - now, 0), fo
 const RENEW = `${COMMON}
 if redis.call('HGET', tokens, id) ~= ARGV[4] then return 0 end
 redis.call('ZADD', holders, now + ARGV[5], id)
+keep(tonumber(ARGV[5]))
 return 1`;
 
 const FREE = `${COMMON}
@@ -81,13 +90,21 @@ if redis.call('HGET', tokens, id) == ARGV[4] then
   redis.call('ZREM', holders, id)
   redis.call('HDEL', tokens, id)
 end
-return call()`;
+local found = call()
+keep(0)
+return found`;
 
 const LEAVE = `${COMMON}
 expire()
 redis.call('ZREM', waiting, id)
 redis.call('ZREM', called, id)
-return call()`;
+if ARGV[4] == '1' then
+  redis.call('ZREM', holders, id)
+  redis.call('HDEL', tokens, id)
+end
+local found = call()
+keep(0)
+return found`;
 
 const IS_CALLED = `${COMMON}
 local till = redis.call('ZSCORE', called, id)
@@ -117,8 +134,8 @@ export class RedisLines implements Lines {
     return (await this.run(FREE, line, id, [fencingToken])) as string[];
   }
 
-  async leave(line: Line, id: string): Promise<string[]> {
-    return (await this.run(LEAVE, line, id, [])) as string[];
+  async leave(line: Line, id: string, withPlace = false): Promise<string[]> {
+    return (await this.run(LEAVE, line, id, [withPlace ? 1 : 0])) as string[];
   }
 
   async isCalled(line: Line, id: string): Promise<boolean> {

@@ -98,6 +98,8 @@ BEGIN
   END IF;
   DELETE FROM jobs_waiter WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM jobs_waiter WHERE forgotten_at <= at_time LIMIT 10 FOR UPDATE SKIP LOCKED));
+  DELETE FROM jobs_place WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM jobs_place WHERE expires_at <= at_time - interval '1 hour' LIMIT 10 FOR UPDATE SKIP LOCKED));
   found := jobs_line_call(a_line, a_places, a_patience, at_time);
   SELECT least(
     (SELECT min(expires_at) FROM jobs_place WHERE line = a_line),
@@ -127,11 +129,13 @@ BEGIN
   RETURN jobs_line_call(a_line, a_places, a_patience, at_time);
 END $$;
 
-CREATE OR REPLACE FUNCTION jobs_line_leave(a_line text, a_places integer, a_patience double precision, a_id text)
-RETURNS text[] LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION jobs_line_leave(
+  a_line text, a_places integer, a_patience double precision, a_id text, a_with_place boolean
+) RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
   at_time timestamptz := jobs_line_open(a_line);
 BEGIN
   DELETE FROM jobs_waiter WHERE line = a_line AND waiter = a_id;
+  DELETE FROM jobs_place WHERE a_with_place AND line = a_line AND holder = a_id;
   RETURN jobs_line_call(a_line, a_places, a_patience, at_time);
 END $$;`;

@@ -7,7 +7,7 @@ const FORGOTTEN_AFTER = 24 * 60 * 60 * 1_000;
 const TAKE = 'SELECT jobs_line_take($1, $2, $3, $4, $5, $6, $7, $8) AS taken';
 const RENEW = 'SELECT jobs_line_renew($1, $2, $3, $4) AS renewed';
 const FREE = 'SELECT jobs_line_give_up($1, $2, $3, $4, $5) AS wake';
-const LEAVE = 'SELECT jobs_line_leave($1, $2, $3, $4) AS wake';
+const LEAVE = 'SELECT jobs_line_leave($1, $2, $3, $4, $5) AS wake';
 const IS_CALLED = `
 SELECT EXISTS (
   SELECT FROM jobs_waiter WHERE line = $1 AND waiter = $2 AND called_until > clock_timestamp()
@@ -44,8 +44,9 @@ export class SqlLines implements Lines {
     return rows[0]!.wake;
   }
 
-  async leave(line: Line, id: string): Promise<string[]> {
-    const { rows } = await this.sql.query<{ wake: string[] }>(LEAVE, [line.name, line.places, line.patience, id]);
+  async leave(line: Line, id: string, withPlace = false): Promise<string[]> {
+    const values = [line.name, line.places, line.patience, id, withPlace];
+    const { rows } = await this.sql.query<{ wake: string[] }>(LEAVE, values);
     return rows[0]!.wake;
   }
 
