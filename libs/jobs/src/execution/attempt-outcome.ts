@@ -49,9 +49,9 @@ export interface ParkedAttempt {
 /**
  * How an attempt ended; decided by the executor alone. The set is closed.
  *
- * `skipped` is a success with a reason, `snoozed` waits for its time again, `released` is given back unfinished, and `parked`
- * has stepped out of its slot: the last three spend no attempt. A `cancelled` one was not run at all, or has an `error`. Of a `lost` one nothing is told: the job is
- * somebody else's.
+ * `skipped` is a success with a reason, `snoozed` waits for its time again, `released` is given back unfinished, and
+ * `parked` has stepped out of its slot: the last three spend no attempt. A `cancelled` one was not run at all, or has an
+ * `error`. Of a `lost` one nothing is told: the job is somebody else's.
  *
  * @internal
  */

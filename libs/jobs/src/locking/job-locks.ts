@@ -149,7 +149,7 @@ export class JobLocks {
   }
 }
 
-/** Of all lines, those of locks. @internal */
-export function lineOfLock(key: string): string {
+/** Of all lines, those of locks. */
+function lineOfLock(key: string): string {
   return `lock:${key}`;
 }
