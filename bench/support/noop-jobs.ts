@@ -12,8 +12,11 @@ import { NestFactory } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { z } from 'zod';
 import {
+  Idempotent,
   JobsModule,
   JobsService,
+  Locked,
+  RateLimited,
   Task,
   task,
   type JobsConnection,
@@ -82,12 +85,62 @@ class RequestScopedTasks {
   }
 }
 
+@Injectable()
+class IdempotentTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @Task({ name: NOOP, queue: QUEUE })
+  @Idempotent({ key: ({ n }) => `order-${n}` })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
+@Injectable()
+class LockedTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @Task({ name: NOOP, queue: QUEUE })
+  @Locked({ key: ({ n }) => `account-${n}` })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
+@Injectable()
+class LimitedTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @Task({ name: NOOP, queue: QUEUE })
+  @RateLimited({ limit: '1000000/s' })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
+@Injectable()
+class GuardedTasks {
+  constructor(private readonly meter: Meter) {}
+
+  @Task({ name: NOOP, queue: QUEUE })
+  @RateLimited({ limit: '1000000/s' })
+  @Locked({ key: ({ n }) => `account-${n}` })
+  @Idempotent({ key: ({ n }) => `order-${n}` })
+  run(_payload: Payload): void {
+    this.meter.count();
+  }
+}
+
 /** The app is the same but for the class that has the task. */
 const HOSTS = {
   ours: BareTasks,
   interceptor: InterceptedTasks,
   schema: CheckedTasks,
   'request-scoped': RequestScopedTasks,
+  idempotent: IdempotentTasks,
+  locked: LockedTasks,
+  limited: LimitedTasks,
+  'all-three': GuardedTasks,
 } as const satisfies Record<string, Type>;
 
 export type NoopHost = keyof typeof HOSTS;

@@ -4,7 +4,6 @@ import { Logger } from '@nestjs/common';
 import type { Line } from '../../libs/jobs/src/backend/lines.js';
 import { openBackend } from '../../libs/jobs/src/backend/open-backend.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
-import { wake } from '../../libs/jobs/src/backend/wake.js';
 import { newJobId } from '../../libs/jobs/src/client/job-id.js';
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
 import { serveParent } from './alone.js';
@@ -35,7 +34,7 @@ serveParent(async ({ store, parked, warmUp, wakes }: WakeRequest): Promise<Measu
   const meter = new Meter(warmUp, wakes);
   for (let n = 0; n < warmUp + wakes; n++) {
     const [next] = await backend.lines.free(LINE, holder.id, holder.token);
-    await wake(queue, next!);
+    await backend.wake(queue, [next!]);
     holder = { id: next!, token: await take(backend, next!) };
     meter.count();
   }

@@ -5,8 +5,9 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { JobsService, type JobStatus } from '../../libs/jobs/src/index.js';
 import { eventually } from '../support/eventually.js';
-import { ChaosModule, type ChaosSettings, type ChaosStore, type Statuses } from './chaos-tasks.js';
-import { ofKind, type DeliveryEvidence } from './delivery-audit.js';
+import { ChaosModule, type ChaosSettings, type ChaosStore } from './chaos-module.js';
+import type { Statuses } from './chaos-tasks.js';
+import type { DeliveryEvidence } from './delivery-audit.js';
 import { Fleet } from './fleet.js';
 import { LedgerFile, readLedger, type LedgerEntry } from './ledger.js';
 
@@ -107,7 +108,10 @@ export class ChaosScene {
 
   /** What is known of all acknowledged jobs once they have ended, or have not in that time. The statuses are kept. */
   async whenAllEnded(timeout: number): Promise<DeliveryEvidence> {
-    const acknowledged = (): string[] => [...new Set(ofKind(this.entries(), 'acknowledged').map(({ id }) => id))];
+    const acknowledged = (): string[] => {
+      const all = this.entries().filter(({ what }) => what === 'acknowledged' || what === 'payment');
+      return [...new Set(all.map(({ id }) => id))];
+    };
     // Once these have ended, no task enqueues any more: what they enqueued is in the ledger as well.
     const first = await this.finalStatuses(acknowledged(), timeout);
     const haveEnded = [...first.values()].every((status) => status?.terminal);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startPostgres } from '../support/services/postgres.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 import type { ChaosServer } from './chaos-run.js';
-import type { ChaosStore } from './chaos-tasks.js';
+import type { ChaosStore } from './chaos-module.js';
 
 export interface StartedStore {
   readonly connection: ChaosStore['connection'];

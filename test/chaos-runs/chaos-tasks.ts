@@ -1,19 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Injectable, Module, type DynamicModule } from '@nestjs/common';
-import {
-  JobsModule,
-  OnFailure,
-  Task,
-  task,
-  type JobContext,
-  type JobFailure,
-  type JobsModuleOptions,
-  type JobStatus,
-} from '../../libs/jobs/src/index.js';
+import { Injectable } from '@nestjs/common';
+import { OnFailure, Task, task, type JobContext, type JobFailure, type JobStatus } from '../../libs/jobs/src/index.js';
 import { LedgerFile, type LateCall } from './ledger.js';
 
 /** More than any run kills processes: only poison may use up its attempts. */
-const PLENTY_OF_ATTEMPTS = 100;
+export const PLENTY_OF_ATTEMPTS = 100;
 export const POISON_ATTEMPTS = 3;
 
 export const FAILURES = 'failures';
@@ -58,7 +49,7 @@ export function lateJobId(id: string): string {
 export const LATE_LINE = 'from a run that another process had taken over';
 
 /** Resolves when the runner names the job to this process. */
-function goesOn(id: string): Promise<void> {
+export function goesOn(id: string): Promise<void> {
   return new Promise((resolve) => {
     const listen = (message: unknown): void => {
       if (message !== id) return;
@@ -69,7 +60,7 @@ function goesOn(id: string): Promise<void> {
   });
 }
 
-/** The tasks of all runs. Each says in the ledger that it was called, before anything else. */
+/** The tasks of most runs. Each says in the ledger that it was called, before anything else. */
 @Injectable()
 export class ChaosTasks {
   constructor(private readonly ledger: LedgerFile) {}
@@ -139,52 +130,6 @@ export class ChaosTasks {
       (refusal: Error) => refusal.name,
     );
     this.ledger.append({ what: 'late', id: job.id, attempt: job.attempt, call, error });
-  }
-}
-
-export interface ChaosStore {
-  readonly connection: NonNullable<JobsModuleOptions['connection']>;
-  readonly namespace: string;
-}
-
-/** The part of a run that every process of it has to know. */
-export interface ChaosSettings extends ChaosStore {
-  readonly ledger: string;
-  readonly concurrency: number;
-  /** The process in slot 0 answers `GET /health`. */
-  readonly servesHealth?: boolean;
-  /** Worker processes enqueue as well, what this seed says. */
-  readonly producesFrom?: number;
-  /** Milliseconds; the library's default when there is none. */
-  readonly connectTimeout?: number;
-  /** Milliseconds; the library's default when there is none. */
-  readonly grace?: number;
-  /** Milliseconds; {@link LEASE} when there is none. */
-  readonly lease?: number;
-}
-
-/** Long enough for a machine under load, and short enough to be waited for often. */
-const LEASE = '1s';
-
-@Module({})
-export class ChaosModule {
-  static of(settings: ChaosSettings, workers: boolean): DynamicModule {
-    const { connection, namespace, ledger, concurrency, connectTimeout, grace, lease = LEASE } = settings;
-    return {
-      module: ChaosModule,
-      imports: [
-        JobsModule.forRoot({
-          connection,
-          namespace,
-          workers,
-          lease,
-          ...(connectTimeout !== undefined && { connectTimeout }),
-          ...(grace !== undefined && { shutdown: { grace } }),
-          queues: { default: { concurrency }, [FAILURES]: {} },
-        }),
-      ],
-      providers: [{ provide: LedgerFile, useFactory: () => new LedgerFile(ledger) }, ChaosTasks],
-    };
   }
 }
 

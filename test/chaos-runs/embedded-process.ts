@@ -12,7 +12,7 @@ import {
   type ChaosReport,
   type ChaosRequest,
 } from './chaos-run.js';
-import { ChaosModule, type ChaosSettings } from './chaos-tasks.js';
+import { ChaosModule, type ChaosSettings } from './chaos-module.js';
 import { ofKind, type DeliveryEvidence } from './delivery-audit.js';
 import { Fleet } from './fleet.js';
 import { HealthWatch } from './health-watch.js';

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import type { ChaosSettings } from './chaos-tasks.js';
+import type { ChaosSettings } from './chaos-module.js';
 import { clock } from './ledger.js';
 
 export const SETTINGS_VARIABLE = 'CHAOS_SETTINGS';

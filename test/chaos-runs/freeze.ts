@@ -78,7 +78,7 @@ async function untilEnded({ fleet }: ChaosScene, job: JobHandle<FreezeResult>): 
 }
 
 /** A process that runs another job has heard what the store answered to all that its late run said. */
-function runsAnother(scene: ChaosScene, pid: number): Promise<boolean> {
+export function runsAnother(scene: ChaosScene, pid: number): Promise<boolean> {
   const look = async (): Promise<boolean> => {
     const { id } = await scene.jobs.enqueue(task(ChaosTasks, 'work'), { n: 0, takes: 0 });
     const run = await scene.runOf(id, 1);

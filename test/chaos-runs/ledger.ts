@@ -28,7 +28,52 @@ export type LedgerEvent =
       readonly attempt: number;
       readonly call: LateCall;
       readonly error: string | null;
-    };
+    }
+  /** The process had no turn for so many ms until now: it was frozen, or the machine had other things to do. */
+  | { readonly what: 'no turn'; readonly id: ''; readonly lasted: number }
+  | PaymentEvent
+  | FencedEvent;
+
+/** What `chaos.pay` jobs do. The runs of one payment are told from each other by their nonces. */
+type PaymentEvent =
+  /** A job of the payment is acknowledged. */
+  | { readonly what: 'payment'; readonly id: string; readonly key: string }
+  /** The method was called. */
+  | ({ readonly what: 'paying' } & PaymentRun)
+  /** The service was told to charge, with an idempotency key. */
+  | ({ readonly what: 'charged' } & PaymentRun)
+  /** The method is about to return. */
+  | ({ readonly what: 'paid' } & PaymentRun)
+  /** The method is about to throw. */
+  | ({ readonly what: 'not paid' } & PaymentRun);
+
+export interface PaymentRun {
+  readonly id: string;
+  readonly attempt: number;
+  readonly key: string;
+  readonly nonce: string;
+  readonly idempotencyKey: string;
+}
+
+/** What `chaos.write` jobs do, each run with a token of its own. */
+type FencedEvent =
+  /** A job is acknowledged that writes under the lock of the key. `freezes`: its first run is to be frozen. */
+  | { readonly what: 'writer'; readonly id: string; readonly key: string; readonly freezes: boolean }
+  /** The method was called, so it has the lock. */
+  | ({ readonly what: 'locked' } & FencedRun)
+  /** Of the resource: whether it took what was written. */
+  | ({ readonly what: 'write'; readonly accepted: boolean } & FencedRun)
+  /** A thawed run has been told what became of its lock, by the reason of its signal. */
+  | ({ readonly what: 'aborted'; readonly reason: string } & FencedRun)
+  /** The method is about to return, or to throw. */
+  | ({ readonly what: 'left' } & FencedRun);
+
+export interface FencedRun {
+  readonly id: string;
+  readonly attempt: number;
+  readonly key: string;
+  readonly token: number;
+}
 
 export type LedgerEntry = LedgerEvent & {
   readonly pid: number;

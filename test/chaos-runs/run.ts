@@ -8,6 +8,7 @@ import type { ChaosReport, ChaosRequest, ChaosServer } from './chaos-run.js';
 import { STORES, type StoreName } from './chaos-stores.js';
 import { deploy } from './deploy.js';
 import { embeddedProcess } from './embedded-process.js';
+import { fence } from './fence.js';
 import { freeze } from './freeze.js';
 import { kill } from './kill.js';
 import { partition } from './partition.js';
@@ -46,6 +47,13 @@ const RUNS: Readonly<Record<string, ChaosRun>> = {
     workers: 2,
     leastWorkers: 2,
     run: freeze,
+  },
+  fence: {
+    about: 'a worker is stopped until others have the lock that it had',
+    jobs: 10,
+    workers: 3,
+    leastWorkers: 2,
+    run: fence,
   },
   poison: { about: 'jobs that kill their process in every run', jobs: 6, workers: 1, leastWorkers: 1, run: poison },
   backend: {
@@ -87,7 +95,7 @@ ${Object.entries(RUNS)
 
   --seed N          the same choices as the run that printed this seed; default: drawn
   --backends LIST   some of ${Object.keys(STORES).join(', ')}, with commas; default: all that the run can be done on
-  --jobs N          other than above; for freeze the jobs that are frozen, for poison the poisoned ones
+  --jobs N          other than above; for freeze and fence the jobs that are frozen, for poison the poisoned ones
   --workers N       worker processes, other than above
   --kills N         of kill; default ${KILLS}. Of backend on embedded; default 5
   --outages LIST    of backend: for how many seconds the store is away each time; default ${OUTAGES.join(',')}

@@ -1,7 +1,7 @@
 // A process of a chaos run: it works until it is killed, or the runner is gone.
 import { NestFactory } from '@nestjs/core';
 import { JobsService } from '../../libs/jobs/src/index.js';
-import { ChaosModule, type ChaosSettings } from './chaos-tasks.js';
+import { ChaosModule, type ChaosSettings } from './chaos-module.js';
 import { SETTINGS_VARIABLE, SLOT_VARIABLE, type ReadyMessage } from './fleet.js';
 import { HealthEndpointModule } from './health-endpoint.js';
 import { LedgerFile } from './ledger.js';

@@ -6,9 +6,9 @@ import { deploy } from '../chaos-runs/deploy.js';
 import { embeddedProcess } from '../chaos-runs/embedded-process.js';
 import { partition } from '../chaos-runs/partition.js';
 import { backends, uniqueNamespace } from '../support/backends.js';
+import { isFull, itIf, runsOn } from '../support/test-form.js';
 
 const CHAOS_WORKER = new URL('../../dist/fixtures/test/fixtures/chaos-worker.js', import.meta.url);
-const isFull = Boolean(process.env['JOBS_TEST_FULL']);
 const TIME = isFull ? 15 * 60_000 : 120_000;
 const seed = isFull ? Date.now() % 2 ** 31 : 1;
 
@@ -24,11 +24,11 @@ const embedded = backends.filter(({ name }) => name === 'embedded');
 
 // `describe.each` refuses an empty table: a run for one backend has nothing to do in the other's tests.
 if (serverBackends.length > 0) {
-  describe.each(serverBackends)('worker processes and a producer on $name', ({ name }) => {
+  describe.each(serverBackends)('worker processes and a producer on $name', (server) => {
     let started: StartedStore;
 
     beforeEach(async () => {
-      started = await STORES[name](true);
+      started = await STORES[server.name](true);
     });
     afterEach(() => started.stop());
 
@@ -38,7 +38,8 @@ if (serverBackends.length > 0) {
       return { store, workerModule: CHAOS_WORKER, seed, server: started.server!, ...size };
     }
 
-    it(
+    itIf(
+      runsOn(server, serverBackends, 0),
       '[C9] whose store is killed -9 and comes back: nothing acknowledged is lost, work goes on, health is 503 meanwhile',
       async () => {
         const outages = isFull ? [3, 30] : [1];
@@ -49,7 +50,8 @@ if (serverBackends.length > 0) {
       TIME,
     );
 
-    it(
+    itIf(
+      runsOn(server, serverBackends, 1),
       '[C8] whose workers are replaced by SIGTERM, one after the other: no attempt is spent and nothing is lost',
       async () => {
         const rolls = isFull ? 5 : 1;
@@ -60,7 +62,8 @@ if (serverBackends.length > 0) {
       TIME,
     );
 
-    it(
+    itIf(
+      runsOn(server, serverBackends, 2),
       '[C9] behind a network that fails in all ways: nothing acknowledged is lost, and all ends when it is well again',
       async () => {
         const counts = await keptPromises(await partition({ ...requestOf(80, 3_000), seconds: isFull ? 60 : 1 }));

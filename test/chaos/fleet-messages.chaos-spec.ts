@@ -8,6 +8,7 @@ import { Inbox } from '../support/inbox.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 import { freePort } from '../support/services/free-port.mjs';
 import { ownServers, type OwnServer } from '../support/own-servers.js';
+import { sized } from '../support/test-form.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 /** It is looked for in intervals. */
@@ -82,7 +83,7 @@ if (ownServers.length > 0) {
       const [far, near] = await Promise.all([open(proxy.port), open(server.port)]);
       const inbox = Inbox.of(far, 'c');
       await inbox.subscription.inEffect;
-      for (let round = 1; round <= 2; round++) {
+      for (let round = 1; round <= sized(2, 1); round++) {
         fail(proxy);
         await eventually(() => expect(inbox.resumed).toBe(round), FOUND_OUT);
         await near.messages.publish('c', round);

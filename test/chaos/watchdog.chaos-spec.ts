@@ -14,6 +14,7 @@ import { startPostgres } from '../support/services/postgres.mjs';
 import { processesShowing } from '../support/services/processes.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 import { signal } from '../support/signals.js';
+import { isFull } from '../support/test-form.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 @Injectable()
@@ -45,13 +46,15 @@ interface Server {
 
 interface Kind {
   readonly kind: string;
+  /** Left to the long form. */
+  readonly isLong?: boolean;
   readonly name: TestBackend['name'];
   readonly start: () => Promise<Server>;
   /** Of the app whose connections freeze. */
   readonly connection: (url: string) => { connection: JobsModuleOptions['connection']; end?: () => Promise<void> };
 }
 
-const kinds: Kind[] = [
+const all: Kind[] = [
   {
     kind: 'redis',
     name: 'redis' as const,
@@ -66,6 +69,7 @@ const kinds: Kind[] = [
   },
   {
     kind: "postgres through the app's own pool",
+    isLong: true,
     name: 'postgres' as const,
     start: () => startPostgres(),
     connection: (url: string) => {
@@ -74,7 +78,10 @@ const kinds: Kind[] = [
       return { connection: { postgres: pool }, end: () => pool.end() };
     },
   },
-].filter(({ name }) => backends.some((backend) => backend.name === name));
+];
+const kinds = all.filter(
+  ({ name, isLong }) => (isFull || !isLong) && backends.some((backend) => backend.name === name),
+);
 
 // `describe.each` refuses an empty table: embedded has no connection that could freeze.
 if (kinds.length > 0) {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Task, task, type JobContext, type JobHandle, type JobStatus } from 'nestjs-jobs';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { sized } from '../support/test-form.js';
 
 @Injectable()
 class Racing {
@@ -16,7 +17,7 @@ class Racing {
   }
 }
 
-const RACES = 1_000;
+const RACES = sized(1_000, 300);
 
 describe.each(backends)('cancelling at any moment on $name', (backend) => {
   let started: JobsApp;

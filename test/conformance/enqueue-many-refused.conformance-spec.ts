@@ -66,7 +66,7 @@ describe.each(backends)('jobs that $name refuses', (backend) => {
       prepared('default_3', '\u0000'),
     ];
     const reader = new JobReader(queues, store, options);
-    const sender = new JobSender(queues, store, reader, { connectTimeout: 10_000, taggedFor: 1_000 });
+    const sender = new JobSender(queues, store, reader, { connectTimeout: 10_000, keepFor: 1_000, taggedFor: 1_000 });
     const refusals = await sender.sendMany(sent, undefined);
     const states = await Promise.all(sent.map(({ id, queue }) => queues.get(queue).getJobState(id)));
     expect(refusals.map((refusal) => refusal instanceof Error)).toEqual(states.map((state) => state === 'unknown'));

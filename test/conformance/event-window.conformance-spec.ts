@@ -3,6 +3,7 @@ import { runMigrations, type PgQueryable } from 'bullmq';
 import pg from 'pg';
 import { EventWindow } from '../../libs/jobs/src/backend/sql/event-window.js';
 import { backends, postgresUrl, uniqueNamespace } from '../support/backends.js';
+import { eventually } from '../support/eventually.js';
 
 // `describe.each` refuses an empty table: a run for another backend has nothing to do here.
 const table = backends.filter(({ name }) => name === 'postgres');
@@ -113,10 +114,14 @@ if (table.length > 0) {
           `SELECT publish_event('many', 'told', jsonb_build_object('n', n)) FROM generate_series($1::int, $1::int + 1999) n`,
           [from],
         );
-      await many(0);
-      await many(2_000);
-      expect(await readAll(window)).toHaveLength(4_000);
-      expect(most).toBeLessThan(1_000);
+      // A transaction of anybody's that is under way on the server, of another test too, makes it remember more.
+      await eventually(async () => {
+        most = 0;
+        await many(0);
+        await many(2_000);
+        expect(await readAll(window)).toHaveLength(4_000);
+        expect(most).toBeLessThan(1_000);
+      });
     });
 
     it('goes on after a restored backup, whose ids begin again', async () => {

@@ -10,9 +10,10 @@ import { spawnFixture } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
+import { sized } from '../support/test-form.js';
 
 const CONCURRENCIES = [1, 8, 32];
-const JOBS = 1_500;
+const JOBS = sized(1_500, 600);
 
 /** Adds jobs and gives their ids, in batches as a busy producer would. */
 async function addJobs(queue: Queue, count: number, prefix: string): Promise<string[]> {
@@ -81,7 +82,9 @@ describe.each(backends)('events on $name', (testBackend) => {
   it('[A2] 500 results that are waited for at once all come', async () => {
     const { jobs, close } = await startJobsApp({ backend: testBackend, providers: [Squares] });
     const numbers = Array.from({ length: 500 }, (_, n) => n);
-    const handles = await Promise.all(numbers.map((n) => jobs.enqueue(task(Squares, 'square'), n, { delay: 50 })));
+    const square = task(Squares, 'square');
+    const entries = numbers.map((n) => ({ task: square, payload: n, options: { delay: 50 } }));
+    const handles = await jobs.enqueueMany(entries);
     expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual(numbers.map((n) => n * n));
     await close();
   });

@@ -10,7 +10,7 @@ import {
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
-import { JobsModule, JobsRunner, JobsService, Task, task, type JobStatus } from 'nestjs-jobs';
+import { Idempotent, JobsModule, JobsRunner, JobsService, Task, task, type JobStatus } from 'nestjs-jobs';
 import { JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted, JobsHttpModule, type AcceptedJob, type JobsHttpOptions } from 'nestjs-jobs/http';
 import request from 'supertest';
@@ -35,6 +35,12 @@ class ShoutsController {
   async shout(@Body() body: { text: string; delay?: number }): Promise<AcceptedJob> {
     const options = body.delay === undefined ? {} : { delay: body.delay };
     return accepted(await this.jobs.enqueue(task(Shouter, 'shout'), body.text, options));
+  }
+
+  @Post('once')
+  @Idempotent({ key: (_body, { headers }) => headers['idempotency-key'] })
+  once(@Body() body: { text: string; delay?: number }): Promise<AcceptedJob> {
+    return this.shout(body);
   }
 }
 
@@ -86,6 +92,23 @@ describe.each(backends)('HTTP on $name', (backend) => {
       const response = await server.http.post('/shouts').send({ text: 'hello', delay: 90_000 }).expect(202);
       expect(response.body.state).toBe('scheduled');
       expect(response.headers['retry-after']).toBe('90');
+    });
+
+    it.each([{}, { delay: 90_000 }])('[A1] [I1] answers a repeated request with the same job: %j', async (options) => {
+      const key = JSON.stringify(options);
+      const once = () =>
+        server.http
+          .post('/shouts/once')
+          .set('idempotency-key', key)
+          .send({ text: 'hello', ...options });
+      const first = await once().expect(202);
+      const again = await once().expect(202);
+      expect(first.body.pollUrl).toBe(`/jobs/${first.body.id}`);
+      expect(again.body).toEqual(first.body);
+      expect(again.headers['location']).toBe(first.headers['location']);
+      const waits = [first, again].map(({ headers }) => Number(headers['retry-after']));
+      expect(waits[1]).toBeGreaterThan(0);
+      expect(waits[1]).toBeLessThanOrEqual(waits[0]!);
     });
 
     it('[A2] shows a job until it has ended, with its result', async () => {

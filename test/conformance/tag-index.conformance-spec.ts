@@ -49,6 +49,17 @@ describe.each(backends)('the index of tags on $name', ({ connection, name }) => 
   const entries = (tags: number, jobs: number, ttl: number) =>
     Array.from({ length: tags * jobs }, (_, n) => ({ tag: `tag ${n % tags}`, jobId: `default_${n}`, ttl }));
 
+  it('[I4] names no more what was removed, and what is not there is removed without harm', async () => {
+    await backend.tags.add(entries(2, 3, HOUR));
+    await backend.tags.remove([
+      { tag: 'tag 1', jobId: 'default_3' },
+      { tag: 'tag 1', jobId: 'default_2' },
+      { tag: 'nobody', jobId: 'default_1' },
+    ]);
+    expect(await backend.tags.jobsWith('tag 1')).toEqual(['default_1', 'default_5']);
+    expect(await backend.tags.jobsWith('tag 0')).toHaveLength(3);
+  });
+
   it('names the jobs of a tag, in order, however many are written at once', async () => {
     await backend.tags.add(entries(2, 1_500, HOUR));
     const found = await backend.tags.jobsWith('tag 1');

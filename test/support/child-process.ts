@@ -8,6 +8,9 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FIXTURES = resolve(ROOT, 'dist/fixtures/test/fixtures');
 const SAMPLE_API = resolve(ROOT, 'dist/apps/sample-api/apps/sample-api/src');
 
+/** An optimized Postgres is worth its compilation only to those that live for longer than a test. */
+const QUICK_WASM = '--liftoff-only';
+
 export interface SpawnOptions {
   /** On top of the environment of the tests. */
   env?: NodeJS.ProcessEnv;
@@ -49,7 +52,7 @@ export class ChildHandle {
     { env, args = [], cwd = ROOT }: SpawnOptions = {},
   ) {
     if (!existsSync(file)) throw new Error(`${file} is not built: run the tests with \`npm test\`, which builds it`);
-    this.#child = spawn(process.execPath, ['--enable-source-maps', file, ...args], {
+    this.#child = spawn(process.execPath, ['--enable-source-maps', QUICK_WASM, file, ...args], {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -19,6 +19,7 @@ export function sampleEnvironment(backend: TestBackend, directory: string): Node
   return {
     PORT: '0',
     REPORTS_DIR: join(directory, 'reports'),
+    PAYMENTS_DIR: join(directory, 'payments'),
     // Specs share a server and run at the same time, and workers take what they find.
     JOBS_NAMESPACE: basename(directory).toLowerCase().replaceAll(/\W/g, '_'),
     ...storeEnvironment(backend, directory),
@@ -36,8 +37,13 @@ function storeEnvironment(backend: TestBackend, directory: string): NodeJS.Proce
   }
 }
 
-export async function startSampleApi(backend: TestBackend, env: NodeJS.ProcessEnv = {}): Promise<SampleApi> {
-  const directory = await mkdtemp(join(tmpdir(), 'sample-api-'));
+/** @param beside - one that runs or ran: the new one shares its store and its folders, and leaves both when it stops. */
+export async function startSampleApi(
+  backend: TestBackend,
+  env: NodeJS.ProcessEnv = {},
+  beside?: SampleApi,
+): Promise<SampleApi> {
+  const directory = beside?.directory ?? (await mkdtemp(join(tmpdir(), 'sample-api-')));
   const process = spawnSampleApi('main', { env: { ...sampleEnvironment(backend, directory), ...env } });
   const [, url] = await process.waitForLine(/^Sample API: (http:\/\/localhost:\d+)/, { timeout: 60_000 });
   return {
@@ -46,7 +52,7 @@ export async function startSampleApi(backend: TestBackend, env: NodeJS.ProcessEn
     directory,
     async stop() {
       await process.kill('SIGTERM');
-      await rm(directory, { recursive: true, force: true });
+      if (!beside) await rm(directory, { recursive: true, force: true });
     },
   };
 }

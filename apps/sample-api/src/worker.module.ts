@@ -3,6 +3,7 @@ import { ConfigService } from '@nestjs/config';
 import { JobsModule } from 'nestjs-jobs';
 import { EnvironmentModule } from './config/environment.module.js';
 import { type EnvironmentConfig, workerJobsOptions } from './config/jobs-options.js';
+import { PaymentsTaskModule } from './payments/payments-task.module.js';
 import { ReportsTaskModule } from './reports/reports-task.module.js';
 import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
 
@@ -11,6 +12,7 @@ import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
     EnvironmentModule,
     ReportsTaskModule,
     WebhooksTaskModule,
+    PaymentsTaskModule,
     JobsModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: EnvironmentConfig) => workerJobsOptions(config),

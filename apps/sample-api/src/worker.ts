@@ -12,5 +12,5 @@ await boot(async () => {
   }
   const app = await NestFactory.createApplicationContext(WorkerModule, { abortOnError: false });
   app.enableShutdownHooks();
-  process.stdout.write('Sample worker: consuming reports and webhooks\n');
+  process.stdout.write('Sample worker: consuming reports, webhooks and payments\n');
 });

@@ -30,17 +30,15 @@ export { DuplicateTaskError, InvalidTaskError, NotATaskError } from './task/task
 export { JobsService } from './client/jobs.service.js';
 export { JobHandle } from './client/job-handle.js';
 export type { EnqueueArguments } from './client/jobs-client.js';
-export {
-  Priority,
-  type EnqueueEntryOptions,
-  type EnqueueOptions,
-  type EnqueueTransaction,
-} from './client/enqueue-options.js';
+export { Priority, type EnqueueEntryOptions, type EnqueueOptions } from './client/enqueue-options.js';
+export type { EnqueueTransaction } from './client/enqueue-transaction.js';
+export type { DebounceOptions, ThrottleOptions, UniqueOptions } from './client/unique-options.js';
 export type { RoutedOptions, TaskPlacement, TaskRouter } from './client/task-router.js';
 export type { EnqueueEntries, EnqueueEntry, EnqueuedJobs } from './client/enqueue-entries.js';
 export { EnqueueManyError, type EnqueueFailure } from './client/enqueue-many.error.js';
 export type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './client/job-status.js';
 export {
+  DuplicateJobError,
   InvalidEnqueueOptionsError,
   InvalidRouteError,
   JobCancelledError,
@@ -105,3 +103,24 @@ export { JobLocks } from './locking/job-locks.js';
 export { HeldLock } from './locking/held-lock.js';
 export { LockBusyError, LockLostError } from './locking/lock.errors.js';
 export type { LockOptions } from './locking/lock-options.js';
+export { Locked } from './locking/locked.decorator.js';
+export { LockInterceptor } from './locking/lock.interceptor.js';
+export type { LockedOptions, OnBusy } from './locking/lock-options.js';
+export { Idempotent } from './idempotency/idempotent.decorator.js';
+export { IdempotencyInterceptor } from './idempotency/idempotency.interceptor.js';
+export type { IdempotentOptions } from './idempotency/idempotent-options.js';
+export {
+  IdempotencyBusyError,
+  IdempotencyClaimLostError,
+  IdempotencyMismatchError,
+} from './idempotency/idempotency.errors.js';
+export { InvalidKeyError, type CallSource, type KeyOf } from './execution/policy-key.js';
+export type { PolicyDecorator } from './task/method-policies.js';
+export { RateLimits, type RateLimitState } from './limits/rate-limits.js';
+export { RateLimited } from './limits/rate-limited.decorator.js';
+export { RateLimitInterceptor } from './limits/rate-limit.interceptor.js';
+export type { RateLimitedOptions } from './limits/rate-limited-options.js';
+export { RateLimitedError } from './limits/limit.errors.js';
+export type { ConsumeOptions } from './limits/limit-options.js';
+export type { RateLimitRule } from './limits/limit-rule.js';
+export type { LimitAlgorithm } from './backend/limits.js';

@@ -13,11 +13,18 @@ import { DeadLetterReader } from './dead-letters/dead-letter-reader.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
+import { ResultCheck } from './execution/result-check.js';
+import { IdempotentJobs } from './idempotency/idempotent-jobs.js';
+import { IdempotentRequests } from './idempotency/idempotent-requests.js';
+import { JobLimits } from './limits/job-limits.js';
+import { LimitDeclarations } from './limits/limit-declarations.js';
+import { RateLimits } from './limits/rate-limits.js';
 import { JobLocks } from './locking/job-locks.js';
 import type { JobsModuleOptions, ResolvedJobsOptions } from './options/jobs-options.js';
 import { assertOneJobsModule } from './options/one-jobs-module.js';
 import { RESOLVED_OPTIONS } from './options/options.tokens.js';
 import { resolveOptions } from './options/resolve-options.js';
+import { CodeInLine } from './parking/code-in-line.js';
 import { CodeWaiters } from './parking/code-waiters.js';
 import { Parking } from './parking/parking.js';
 import { TaskExplorer } from './task/task.explorer.js';
@@ -59,7 +66,14 @@ import { TaskSettings } from './task/task.settings.js';
     DeadLetters,
     CodeWaiters,
     Parking,
+    ResultCheck,
+    CodeInLine,
+    IdempotentJobs,
+    IdempotentRequests,
     JobLocks,
+    RateLimits,
+    JobLimits,
+    LimitDeclarations,
     JobsService,
   ],
   exports: [
@@ -72,7 +86,12 @@ import { TaskSettings } from './task/task.settings.js';
     JobsClient,
     DeadLetters,
     Parking,
+    ResultCheck,
+    IdempotentJobs,
+    IdempotentRequests,
     JobLocks,
+    RateLimits,
+    JobLimits,
     JobsService,
   ],
 })
@@ -80,6 +99,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
   constructor(
     private readonly explorer: TaskExplorer,
     private readonly registry: TaskRegistry,
+    private readonly limits: LimitDeclarations,
     private readonly routing: Routing,
     private readonly queues: Queues,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
@@ -91,6 +111,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
   async onModuleInit(): Promise<void> {
     try {
       this.registry.fill(this.explorer.explore());
+      this.limits.declareAll();
       await this.routing.open();
     } catch (error) {
       // Nest runs no shutdown hooks after a boot that failed.

@@ -5,10 +5,13 @@ describe('parseEnvironment', () => {
     expect(parseEnvironment({})).toEqual({
       PORT: 3000,
       JOBS_NAMESPACE: 'jobs',
+      JOBS_LEASE_MS: 30_000,
       JOBS_WORKERS: true,
       REPORTS_DIR: '.jobs/reports',
       REPORT_CONCURRENCY: 4,
       REPORT_THREADS: 1,
+      PAYMENTS_DIR: '.jobs/payments',
+      PAYMENT_ANSWER_MS: 0,
       WEBHOOK_ALLOWED_NETWORKS: [],
       WEBHOOK_PORTS: [80, 443],
       WEBHOOK_CONNECT_TIMEOUT_MS: 5_000,
@@ -87,6 +90,8 @@ describe('parseEnvironment', () => {
     ['WEBHOOK_ATTEMPTS', ''],
     ['WEBHOOK_RETRY_DELAY_MS', '0'],
     ['WEBHOOK_TIMEOUT_MS', ''],
+    ['JOBS_LEASE_MS', '999'],
+    ['PAYMENT_ANSWER_MS', ''],
   ])('refuses %s=%j', (name, value) => {
     expect(() => parseEnvironment({ [name]: value })).toThrow(
       new RegExp(`  ${name} must be .* \\(it is "${value}"\\)`),

@@ -38,10 +38,13 @@ const variablesSchema = z.object({
   JOBS_URL: jobsUrl.optional(),
   JOBS_DATA_DIR: directory.optional(),
   JOBS_NAMESPACE: namespace.default('jobs'),
+  JOBS_LEASE_MS: wholeNumber(1_000, 600_000).default(30_000),
   JOBS_WORKERS: switchValue.default(true),
   REPORTS_DIR: directory.default('.jobs/reports'),
   REPORT_CONCURRENCY: wholeNumber(1, 100).default(4),
   REPORT_THREADS: wholeNumber(1, 64).default(1),
+  PAYMENTS_DIR: directory.default('.jobs/payments'),
+  PAYMENT_ANSWER_MS: wholeNumber(0, 20_000).default(0),
   ...webhookVariables,
 });
 

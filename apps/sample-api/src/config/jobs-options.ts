@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ConfigService } from '@nestjs/config';
 import type { JobsModuleOptions, RetryPolicy } from 'nestjs-jobs';
+import { PAYMENTS_QUEUE } from '../payments/payment.payload.js';
 import { REPORTS_QUEUE } from '../reports/generate-report.payload.js';
 import { WEBHOOKS_QUEUE } from '../webhooks/webhook.payload.js';
 import type { Environment } from './environment.js';
@@ -25,12 +26,14 @@ export function workerJobsOptions(config: EnvironmentConfig): JobsModuleOptions 
 /** What has to be the same in the processes of the API and in the workers. */
 function sharedOptions(config: EnvironmentConfig): JobsModuleOptions {
   const namespace = config.get('JOBS_NAMESPACE', { infer: true });
-  return { ...connectionOf(config), namespace, queues: queuesOf(config) };
+  const lease = config.get('JOBS_LEASE_MS', { infer: true });
+  return { ...connectionOf(config), namespace, lease, queues: queuesOf(config) };
 }
 
 function queuesOf(config: EnvironmentConfig): JobsModuleOptions['queues'] {
   return {
     [REPORTS_QUEUE]: { concurrency: config.get('REPORT_CONCURRENCY', { infer: true }) },
+    [PAYMENTS_QUEUE]: {},
     [WEBHOOKS_QUEUE]: {
       concurrency: config.get('WEBHOOK_CONCURRENCY', { infer: true }),
       defaults: { retry: webhookRetry(config) },

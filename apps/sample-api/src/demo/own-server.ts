@@ -27,6 +27,7 @@ export class OwnServer {
         PORT: '0',
         JOBS_DATA_DIR: join(folder, 'jobs'),
         REPORTS_DIR: join(folder, 'reports'),
+        PAYMENTS_DIR: join(folder, 'payments'),
         JOBS_WORKERS: 'true',
       },
       stdio: ['ignore', 'pipe', 'pipe'],

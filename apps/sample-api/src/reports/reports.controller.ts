@@ -2,6 +2,7 @@ import { Controller, Post, Req, UnsupportedMediaTypeException, UseFilters } from
 import {
   ApiAcceptedResponse,
   ApiBadRequestResponse,
+  ApiHeader,
   ApiOperation,
   ApiPayloadTooLargeResponse,
   ApiQuery,
@@ -18,7 +19,8 @@ import { datasetNames } from './datasets.js';
 import type { GenerateReport, ReportSummary } from './generate-report.payload.js';
 import { datasetRequestSchema, uploadQuerySchema } from './report-request.js';
 import { ReportStore } from './report-store.js';
-import { createReportOperation } from './reports.openapi.js';
+import { type RequestedBy, requestedBy } from './requested-by.js';
+import { createReportOperation, userHeader } from './reports.openapi.js';
 import { Reports } from './reports.task.js';
 
 const datasetRequest = datasetRequestSchema(datasetNames);
@@ -36,6 +38,7 @@ export class ReportsController {
 
   @Post()
   @ApiOperation(createReportOperation)
+  @ApiHeader(userHeader)
   @ApiQuery({ ...columnQuery, name: 'measure', description: 'With text/csv: the column with the numbers.' })
   @ApiQuery({ ...columnQuery, name: 'groupBy', description: 'With text/csv: the column whose values make the groups.' })
   @ApiBadRequestResponse({ description: 'A parameter is missing or wrong; the message says which and what it may be.' })
@@ -44,13 +47,14 @@ export class ReportsController {
   @ApiServiceUnavailableResponse({ description: 'The job could not be stored right now. Try again.' })
   @ApiAcceptedResponse({ description: 'The report will be made; poll it at pollUrl.', schema: acceptedJobSchema })
   async create(@Req() request: Request): Promise<AcceptedJob> {
+    const by = requestedBy(request.headers);
     switch (mediaType(request)) {
       case 'application/json': {
         const { dataset, ...columns } = validated(datasetRequest, request.body);
-        return accepted(await this.enqueue({ source: { kind: 'dataset', name: dataset }, ...columns }));
+        return accepted(await this.enqueue({ source: { kind: 'dataset', name: dataset }, ...columns }, by));
       }
       case 'text/csv':
-        return accepted(await this.enqueueUpload(request));
+        return accepted(await this.enqueueUpload(request, by));
       default:
         throw new UnsupportedMediaTypeException(
           'Send a CSV file as the body with "Content-Type: text/csv", or name a dataset in JSON with "Content-Type: application/json".',
@@ -58,7 +62,7 @@ export class ReportsController {
     }
   }
 
-  private async enqueueUpload(request: Request): Promise<JobHandle<ReportSummary>> {
+  private async enqueueUpload(request: Request, by: RequestedBy): Promise<JobHandle<ReportSummary>> {
     if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
       throw new UnsupportedMediaTypeException('Send the CSV file without compression (no Content-Encoding).');
     }
@@ -66,15 +70,15 @@ export class ReportsController {
     const announced = request.headers['content-length'];
     const id = await this.uploads.receive(request, announced === undefined ? undefined : Number(announced));
     try {
-      return await this.enqueue({ source: { kind: 'upload', id }, ...columns });
+      return await this.enqueue({ source: { kind: 'upload', id }, ...columns }, by);
     } catch (error) {
       await this.store.removeUpload(id);
       throw error;
     }
   }
 
-  private enqueue(payload: GenerateReport): Promise<JobHandle<ReportSummary>> {
-    return this.jobs.enqueue(task(Reports, 'generate'), payload);
+  private enqueue(payload: GenerateReport, headers: RequestedBy): Promise<JobHandle<ReportSummary>> {
+    return this.jobs.enqueue(task(Reports, 'generate'), payload, { headers });
   }
 }
 

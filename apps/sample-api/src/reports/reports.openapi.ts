@@ -1,13 +1,23 @@
-import type { ApiOperationOptions } from '@nestjs/swagger';
+import type { ApiHeaderOptions, ApiOperationOptions } from '@nestjs/swagger';
 import { datasetNames } from './datasets.js';
 
 const example = { dataset: 'seattle-weather', groupBy: 'weather', measure: 'precipitation' };
+
+export const userHeader: ApiHeaderOptions = {
+  name: 'X-User',
+  required: false,
+  description:
+    'Who asks. Taken on trust, because this service has no accounts; it goes along with the job. Each user may have 20 reports made in a minute; further ones wait for their time.',
+  schema: { type: 'string', pattern: '^[\\w.@+-]{1,64}$' },
+  example: 'ada',
+};
 
 export const createReportOperation: ApiOperationOptions = {
   summary: 'Start a report: statistics of one column for each value of another',
   description: [
     'Send a CSV file of up to 10 MB as the body (separated by comma, semicolon or tab; UTF-8) and name the columns in the query, or name one of the datasets in JSON.',
     'The answer comes at once. Poll `pollUrl` until `terminal` is true; `result.files` then has the links to the PDF and the summary CSV.',
+    'Reports of one dataset are made one after the other: `waitingFor.kind` is `lock` meanwhile. It is `limit` while a user (`X-User`) has too many.',
     'A file that cannot be used fails the job, not the request: see `error.code` and `error.message` of the job.',
   ].join('\n\n'),
   requestBody: {

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import { JobCancelledError, NonRetryableError, Task, type JobContext } from 'nestjs-jobs';
+import { JobCancelledError, Locked, NonRetryableError, RateLimited, Task, type JobContext } from 'nestjs-jobs';
 import { datasetPath } from './datasets.js';
 import { CSV_FILE, PDF_FILE } from './generate-report.js';
 import {
@@ -13,6 +13,9 @@ import { ReportProblem } from './report-problem.js';
 import { ReportStore } from './report-store.js';
 import { ReportThreads } from './report-threads.js';
 
+/** Changed at run time: `jobs.limits.set(USER_LIMIT, '100/m')`. */
+export const USER_LIMIT = 'reports-per-user';
+
 @Injectable()
 export class Reports {
   constructor(
@@ -20,7 +23,13 @@ export class Reports {
     private readonly threads: ReportThreads,
   ) {}
 
+  /**
+   * One at a time of each source; of different sources as many as REPORT_CONCURRENCY says. Who gives a name may have so
+   * many in a minute; who gives none has a limit for each report, which is none.
+   */
   @Task({ name: 'reports.generate', queue: REPORTS_QUEUE })
+  @RateLimited({ name: USER_LIMIT, limit: '20/m', key: (_report, { headers, job }) => headers['user'] ?? job?.id })
+  @Locked({ key: ({ source }) => lockOf(source), ttl: '1m' })
   async generate(payload: GenerateReport, job: JobContext): Promise<ReportSummary> {
     const finished = await this.store.finishedSummary(job.id);
     const summary = finished ?? (await this.make(payload, job));
@@ -82,6 +91,10 @@ export class Reports {
       await this.store.removeUpload(source.id);
     }
   }
+}
+
+function lockOf(source: ReportSource): string {
+  return `report/${source.kind}/${source.kind === 'dataset' ? source.name : source.id}`;
 }
 
 function filesOf(jobId: string): ReportSummary['files'] {

@@ -59,16 +59,18 @@ export interface Lines {
   /**
    * Gives up a place; harmless when it was lost.
    *
-   * @returns who is to be woken, in this order.
+   * @returns who is to be woken: also those who were called before and have not come, since whoever was to wake them may
+   * have died.
    */
   free(line: Line, id: string, fencingToken: number): Promise<string[]>;
   /**
    * Leaves the line, with what it was offered. Harmless when it does not wait.
    *
    * @param withPlace - gives up a place that it holds as well. Default false.
-   * @returns who is to be woken, in this order.
+   * @returns who is to be woken: also those who were called before and have not come, since whoever was to wake them may
+   * have died.
    */
   leave(line: Line, id: string, withPlace?: boolean): Promise<string[]>;
-  /** Whether a place is kept for it. */
+  /** Whether it should come and look: a place is kept for it, or it does not stand in the line any more. */
   isCalled(line: Line, id: string): Promise<boolean>;
 }

@@ -2,7 +2,9 @@ import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
 import type { FailedJobs } from './failed-jobs.js';
 import type { FleetMessages } from './fleet-messages.js';
 import type { JobsWorker } from './jobs-worker.js';
+import type { KeptResults } from './kept-results.js';
 import type { Ledger } from './ledger.js';
+import type { Limits } from './limits.js';
 import type { Lines } from './lines.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import type { TagIndex } from './tag-index.js';
@@ -16,6 +18,29 @@ export interface CancelMarks {
   readonly active: string;
   /** How every mark begins, also an earlier one. */
   readonly beginning: string;
+}
+
+/** What a job is given that has not begun. Times are milliseconds since the epoch. @internal */
+export interface Replacement {
+  /** JSON. */
+  readonly data: string;
+  /** BullMQ's. */
+  readonly priority: number;
+  readonly attempts: number;
+  readonly now: number;
+  /** When it may run. */
+  readonly due: number;
+  /** Milliseconds after it was made first: when it may run at the latest. */
+  readonly maxWait: number | undefined;
+  /** A job that has begun gives up its key. */
+  readonly freesKey: boolean;
+}
+
+/** @internal */
+export interface Replaced {
+  readonly id: string;
+  /** Milliseconds from now until it may run. */
+  readonly delay: number;
 }
 
 /** @internal */
@@ -37,6 +62,8 @@ export interface QueueBackend {
   readonly location: string;
   readonly ledger: Ledger;
   readonly lines: Lines;
+  readonly keptResults: KeptResults;
+  readonly limits: Limits;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
   readonly messages: FleetMessages;
@@ -70,6 +97,19 @@ export interface QueueBackend {
   /** The deferred failures of jobs, in one round trip. */
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /**
+   * Puts other data and options into the job that has a deduplication key, if it has not begun, in one atomic step. One
+   * that was parked keeps its place in its line, any other gets the place that its new time and priority give it. Its id,
+   * its timestamp and its key stay.
+   *
+   * @returns undefined when it has begun, was cancelled or is not there, and when nobody has the key.
+   */
+  replaceUnbegun(
+    queue: Queue,
+    key: string,
+    by: Replacement,
+    transaction?: SqlTransaction,
+  ): Promise<Replaced | undefined>;
+  /**
    * Lets another worker have an active job at once, before every other of its queue, in one atomic step. No attempt and
    * no stall is counted, and whatever the attempt that held it still reports of its end is refused.
    *
@@ -77,6 +117,11 @@ export interface QueueBackend {
    * @returns false when the job is not this worker's any more; then nothing was changed.
    */
   giveBack(queue: Queue, jobId: string, token: string): Promise<boolean>;
+  /**
+   * Brings parked jobs to workers now, before all others of their queue and in this order. One that does not wait for its
+   * time any more is left as it is.
+   */
+  wake(queue: Queue, jobIds: readonly string[]): Promise<void>;
   /**
    * Removes a job that ended at `endedBy` (milliseconds since the epoch) or before, and what a refused job left behind, in
    * one atomic step. False when there is no such thing, also because another job has the id by now.

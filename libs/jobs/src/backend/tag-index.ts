@@ -16,6 +16,8 @@ export interface TaggedJob {
 export interface TagIndex {
   /** In few round trips, however many. An entry that is there already is kept for the longer of both times. */
   add(jobs: readonly TaggedJob[]): Promise<void>;
+  /** For jobs that were not stored after all. */
+  remove(jobs: readonly Pick<TaggedJob, 'tag' | 'jobId'>[]): Promise<void>;
   /** Ids, sorted. */
   jobsWith(tag: string): Promise<string[]>;
 }

@@ -39,6 +39,28 @@ export class InvalidEnqueueOptionsError extends Error {
 }
 
 /**
+ * There is a job with this key already, and `unique.onConflict` is `'reject'`; or a dead letter was to be redriven whose
+ * key another job has by now. Nothing was enqueued.
+ *
+ * @publicApi
+ */
+export class DuplicateJobError extends Error {
+  override readonly name = 'DuplicateJobError';
+
+  constructor(
+    readonly task: string,
+    readonly key: string,
+    /** The job that has the key. */
+    readonly jobId: string,
+  ) {
+    super(
+      `nestjs-jobs: there is a job of task "${task}" with the key ${JSON.stringify(key)} already, "${jobId}". ` +
+        'Nothing was enqueued.',
+    );
+  }
+}
+
+/**
  * The module's `router` answered with something that is no place for a job: an undeclared queue, a priority that is none.
  * Nothing was enqueued.
  *

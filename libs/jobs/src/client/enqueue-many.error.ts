@@ -7,6 +7,7 @@ export interface EnqueueFailure {
   /**
    * What the store said; for a queue on Redis that refused several jobs, what it said of the first.
    * {@link BackendUnavailableError}: the answer did not come, so the job may have been stored all the same.
+   * {@link DuplicateJobError}: another job has its key, and it asked for `onConflict: 'reject'`.
    */
   readonly error: Error;
 }

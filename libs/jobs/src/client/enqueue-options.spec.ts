@@ -6,8 +6,8 @@ import {
   resolveManyOptions,
   type EnqueueEntryOptions,
   type EnqueueOptions,
-  type EnqueueTransaction,
 } from './enqueue-options.js';
+import type { EnqueueTransaction } from './enqueue-transaction.js';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
 

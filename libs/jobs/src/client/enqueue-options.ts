@@ -5,8 +5,10 @@ import { OptionReader, parseDuration } from '../options/option-reader.js';
 import type { CallSettings } from '../task/task.settings.js';
 import { InvalidEnqueueOptionsError } from './client.errors.js';
 import { readHeaders, readTags, type JobHeaders } from './headers-and-tags.js';
+import { resolveTransaction, type EnqueueTransaction } from './enqueue-transaction.js';
 import { CALLERS_ID, CALLERS_ID_RULE } from './job-id.js';
-import { assertTransaction } from './transaction-check.js';
+import { readUniqueness, type Uniqueness } from './uniqueness.js';
+import type { DebounceOptions, ThrottleOptions, UniqueOptions } from './unique-options.js';
 
 /**
  * Names for the priorities from 0 to 9: 9 runs first, as in Celery on RabbitMQ.
@@ -20,6 +22,48 @@ type Start =
   | { /** How long to wait. @default 0 */ delay?: Duration; runAt?: never }
   | { /** A Date, or ISO-8601 with a time zone. A past time means now. */ runAt?: Date | string; delay?: never };
 
+/** Whether a job of its own is made by the call; one of these at most. */
+type Distinction =
+  | {
+      /**
+       * An id of your own, `[A-Za-z0-9._-]{1,128}`; the job's id is then `<queue>_<id>`. While that queue keeps a job of this
+       * id, waiting, running or ended, no second one is made: the handle is that of the first, with `created: false`, whatever
+       * task, payload and options this call has. Once the ended job is not kept any more (`results.keepFor`,
+       * `results.keepFailedFor`), the id is free again. Costs a second round trip.
+       *
+       * What is enqueued without one has an id that nobody can guess; of your own ids that is for you to see to.
+       *
+       * @default `<queue>_` and a uuid of version 7
+       */
+      id?: string;
+      unique?: never;
+      debounce?: never;
+      throttle?: never;
+    }
+  | {
+      /** At most one job with this key, while it waits and runs, until it has started, or for a time. @default none */
+      unique?: UniqueOptions;
+      id?: never;
+      debounce?: never;
+      throttle?: never;
+    }
+  | {
+      /** The first job with this key, and no other one for a time. @default none */
+      throttle?: ThrottleOptions;
+      id?: never;
+      unique?: never;
+      debounce?: never;
+    }
+  | {
+      /** One job for many calls with this key, when they have ceased. Says when it runs, so there is no `delay`. @default none */
+      debounce?: DebounceOptions;
+      id?: never;
+      unique?: never;
+      throttle?: never;
+      delay?: never;
+      runAt?: never;
+    };
+
 /** Where a job waits, and how urgent it is there. */
 interface Placement {
   /** A declared queue. @default that of the task, of its route, or the `defaultQueue` */
@@ -30,17 +74,6 @@ interface Placement {
 
 /** What a job is known by and carries along, and how long it is good for. */
 interface Particulars {
-  /**
-   * An id of your own, `[A-Za-z0-9._-]{1,128}`; the job's id is then `<queue>_<id>`. While that queue keeps a job of this
-   * id, waiting, running or ended, no second one is made: the handle is that of the first, with `created: false`, whatever
-   * task, payload and options this call has. Once the ended job is not kept any more (`results.keepFor`,
-   * `results.keepFailedFor`), the id is free again. Costs a second round trip.
-   *
-   * What is enqueued without one has an id that nobody can guess; of your own ids that is for you to see to.
-   *
-   * @default `<queue>_` and a uuid of version 7
-   */
-  id?: string;
   /**
    * Text for the task and for the jobs that it enqueues in turn, which inherit it; a header of the call's own goes before
    * an inherited one of the same name. Names are `[A-Za-z0-9._-]{1,128}`, all headers together at most 8 kB of JSON.
@@ -74,74 +107,14 @@ interface Particulars {
  *
  * @publicApi
  */
-export type EnqueueEntryOptions = Start & Placement & Particulars & { transaction?: never };
+export type EnqueueEntryOptions = Start & Distinction & Placement & Particulars & { transaction?: never };
 
 /**
  * Options of one enqueued job.
  *
  * @publicApi
  */
-export type EnqueueOptions = Start & Placement & Particulars & EnqueueTransaction;
-
-/**
- * Jobs that stand or fall with a transaction of the caller's.
- *
- * @publicApi
- */
-export interface EnqueueTransaction {
-  /**
-   * Enqueues with statements of this transaction, on the Postgres database that holds the jobs: a `pg` client between
-   * BEGIN and COMMIT, or what `fromTypeOrm`, `fromKnex` and `fromDrizzle` of `nestjs-jobs/postgres` make of theirs.
-   *
-   * Before COMMIT the job does not exist for anybody else and does not run: until then `handle.status()` rejects with
-   * {@link JobNotFoundError}. After ROLLBACK there is no job, and nothing has run. The transaction stays the caller's:
-   * nothing here begins, commits or rolls back, an error of a statement leaves it failed, and its client must not run
-   * other statements at the same time. `connectTimeout` does not apply, since a statement in a transaction can only be
-   * waited for. Without it, jobs are stored at once.
-   *
-   * On the embedded backend and on Redis `enqueue` rejects with {@link TransactionNotSupportedError}; for what is no
-   * client in a transaction (a pool, one without BEGIN) with {@link InvalidEnqueueOptionsError}.
-   *
-   * @example
-   * ```ts
-   * import { Injectable } from '@nestjs/common';
-   * import { JobsService, Task, task } from 'nestjs-jobs';
-   * import { Pool } from 'pg';
-   *
-   * @Injectable()
-   * class Mails {
-   *   @Task()
-   *   async confirm(payload: { orderId: string }): Promise<void> {
-   *     console.log(payload.orderId);
-   *   }
-   * }
-   *
-   * @Injectable()
-   * export class Orders {
-   *   constructor(
-   *     private readonly jobs: JobsService,
-   *     private readonly pool: Pool,
-   *   ) {}
-   *
-   *   async place(orderId: string): Promise<void> {
-   *     const client = await this.pool.connect();
-   *     try {
-   *       await client.query('BEGIN');
-   *       await client.query('INSERT INTO orders (id) VALUES ($1)', [orderId]);
-   *       await this.jobs.enqueue(task(Mails, 'confirm'), { orderId }, { transaction: client });
-   *       await client.query('COMMIT');
-   *     } catch (error) {
-   *       await client.query('ROLLBACK');
-   *       throw error;
-   *     } finally {
-   *       client.release();
-   *     }
-   *   }
-   * }
-   * ```
-   */
-  transaction?: SqlTransaction;
-}
+export type EnqueueOptions = Start & Distinction & Placement & Particulars & EnqueueTransaction;
 
 /** @internal */
 export interface ResolvedEntryOptions extends CallSettings {
@@ -151,6 +124,7 @@ export interface ResolvedEntryOptions extends CallSettings {
   readonly calledAt: number;
   /** The caller's part of the job's id. */
   readonly id?: string | undefined;
+  readonly uniqueness?: Uniqueness | undefined;
   readonly headers?: JobHeaders | undefined;
   readonly tags?: readonly string[] | undefined;
 }
@@ -160,7 +134,20 @@ export interface ResolvedEnqueueOptions extends ResolvedEntryOptions {
   readonly transaction: SqlTransaction | undefined;
 }
 
-const ENTRY_KEYS = ['delay', 'runAt', 'queue', 'priority', 'id', 'headers', 'tags', 'expiresIn', 'keepResult'];
+const ENTRY_KEYS = [
+  'delay',
+  'runAt',
+  'queue',
+  'priority',
+  'id',
+  'unique',
+  'debounce',
+  'throttle',
+  'headers',
+  'tags',
+  'expiresIn',
+  'keepResult',
+];
 const ISO_WITH_ZONE = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 /** The last time that a Date can be. */
 const LATEST = 8.64e15;
@@ -212,13 +199,6 @@ function none(now: number): ResolvedEntryOptions {
   return { delay: 0, calledAt: now };
 }
 
-function resolveTransaction(reader: OptionReader): SqlTransaction | undefined {
-  const transaction = reader.raw('transaction');
-  if (transaction === undefined) return undefined;
-  assertTransaction(transaction, reader.at('transaction'));
-  return transaction;
-}
-
 function resolveEntry(reader: OptionReader, now: number): ResolvedEntryOptions {
   const queue = reader.raw('queue');
   if (queue !== undefined && typeof queue !== 'string') {
@@ -228,10 +208,12 @@ function resolveEntry(reader: OptionReader, now: number): ResolvedEntryOptions {
   if (id !== undefined && (typeof id !== 'string' || !CALLERS_ID.test(id))) {
     throw new InvalidJobsOptionsError(reader.at('id'), CALLERS_ID_RULE, id);
   }
+  const uniqueness = readUniqueness(reader, LATEST - now);
   return {
     queue,
     id,
-    delay: resolveDelay(reader, now),
+    uniqueness,
+    delay: uniqueness?.wait ?? resolveDelay(reader, now),
     calledAt: now,
     priority: reader.priority('priority'),
     expiresIn: reader.expiry('expiresIn'),

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import type { Bucket, LimitRule, Ticket } from '../backend/limits.js';
 import { isPlainObject } from '../options/jobs-options.error.js';
 
 /**
@@ -21,12 +22,16 @@ export interface JobEnvelope {
   k?: 0;
   /** Which call created it; only with an id of the caller's. */
   n?: string;
+  /** Its key is free as soon as its method begins. */
+  s?: 1;
   /** Of a job of a handler of failures: the id of the job that failed. */
   f?: string;
   /** Of the same: that one was run again, and did not fail. */
   u?: 1;
   /** The id of the job that it does again. */
   o?: string;
+  /** Of such a job: the id of the first that was done again. */
+  i?: string;
   /** The id of the job that does it again; written when it has failed. Nothing else may come first in the stored text. */
   w?: string;
 }
@@ -48,11 +53,13 @@ export interface ProgressRecord {
   waits?: Waits;
   /** Beside `waits`: a worker has begun with the job before. */
   begun?: true;
+  /** Beside `waits`: the limits that have let the attempt through. */
+  passed?: readonly string[];
 }
 
 /** What a parked job waits for. Times are milliseconds since the epoch. @internal */
 export interface Waits {
-  readonly for: 'unknown-task' | 'lock' | 'limit';
+  readonly for: 'unknown-task' | 'lock' | 'idempotency' | 'limit';
   readonly key?: string;
   /** When it began to wait for that. */
   readonly since: number;
@@ -60,6 +67,15 @@ export interface Waits {
   readonly until?: number;
   /** The line that it stands in, and its turn there. */
   readonly line?: { readonly name: string; readonly places: number; readonly turn: number };
+  readonly reserved?: Reserved;
+}
+
+/** A time that a limit has reserved for a job. @internal */
+export interface Reserved extends Bucket, Ticket {
+  readonly rule: LimitRule;
+  readonly cost: number;
+  /** How often the job was parked for it. */
+  readonly parks: number;
 }
 
 /** A BullMQ job of ours. @internal */

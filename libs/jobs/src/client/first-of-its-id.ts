@@ -9,7 +9,9 @@ import type { Queues } from './queues.js';
 
 /** What became of a job that was sent. @internal */
 export interface Sent {
-  /** False: there was one of its id, which stays as it is. */
+  /** Of the job that there is now. */
+  readonly id: string;
+  /** False: there was one before, of its id or with its key. */
   readonly created: boolean;
   readonly start: ExpectedStart;
 }
@@ -37,25 +39,28 @@ export class FirstOfItsId {
     if (!stored) return undefined;
     if ((stored.data as JobEnvelope | null)?.n === job.data.n) return created(job);
     // What the transaction itself made before is there for nobody else.
-    if (isInTransaction && stored.finishedOn === undefined) return { created: false, start: startOf(stored) };
+    if (isInTransaction && stored.finishedOn === undefined)
+      return { id: job.id, created: false, start: startOf(stored) };
     const status = await this.reader.status(job.id);
-    if (status) return { created: false, start: startIn(status) };
+    if (status) return { id: job.id, created: false, start: startIn(status) };
     await this.backend.forget(this.queues.get(job.queue), job.id, stored.finishedOn ?? 0);
     return undefined;
   }
 }
 
 /** @internal */
-export function created({ start }: PreparedJob): Sent {
-  return { created: true, start };
+export function created({ id, start }: PreparedJob): Sent {
+  return { id, created: true, start };
 }
 
-function startOf(job: StoredJob): ExpectedStart {
+/** Of a job that has not ended, as far as it shows without its state. @internal */
+export function startOf(job: StoredJob): ExpectedStart {
   const delay = Math.max(0, job.timestamp + (job.opts.delay ?? 0) - Date.now());
   return { state: delay > 0 ? 'scheduled' : 'pending', delay };
 }
 
-function startIn({ state, scheduledFor }: JobStatus): ExpectedStart {
+/** @internal */
+export function startIn({ state, scheduledFor }: JobStatus): ExpectedStart {
   const waits = state === 'scheduled' || state === 'retrying';
   const delay = waits && scheduledFor !== undefined ? Math.max(0, Date.parse(scheduledFor) - Date.now()) : 0;
   return { state, delay };

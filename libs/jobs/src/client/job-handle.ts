@@ -30,7 +30,8 @@ export class JobHandle<Result = unknown> {
   /** `<queue>_<uuid>`, or `<queue>_` and the caller's own id; can be handed to a client as the key to the job's status. */
   readonly id: string;
   /**
-   * Whether the call that gave this handle made the job. False when the `id` that the call named has a job already, and
+   * Whether the call that gave this handle made the job. False when the `id` that the call named has a job already, or
+   * when another job has its key (`unique`, `debounce`, `throttle`): then everything here is said of that one. False too
    * for a handle of `jobs.job(id)`, which makes none.
    */
   readonly created: boolean;

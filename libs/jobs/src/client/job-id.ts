@@ -16,6 +16,12 @@ export function newJobId(queue: string): string {
   return `${queue}_${time.slice(0, 8)}-${time.slice(8)}-7${random}`;
 }
 
+/** When (ms since the epoch) an id of {@link newJobId} was made; undefined for any other. @internal */
+export function madeAt(id: string): number | undefined {
+  const [, high, low] = /_([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/.exec(id) ?? [];
+  return high === undefined ? undefined : Number.parseInt(high + low!, 16);
+}
+
 /** @internal */
 export function callersJobId(queue: string, id: string): string {
   return `${queue}_${id}`;

@@ -67,14 +67,17 @@ export interface JobStatus {
   startedAt?: string;
   finishedAt?: string;
   result?: unknown;
+  /** The job whose result this one has: it had the same key of {@link Idempotent}, and this one was not run. */
+  deduplicatedBy?: string;
   error?: JobErrorInfo;
   /**
    * Why a pending job is not run although it is its turn: `unknown-task`, no worker that saw it has its task; `lock`,
-   * others hold what it needs; `limit`, it would be too many. It takes no worker's slot meanwhile.
+   * others hold what it needs; `idempotency`, one with its key runs; `limit`, it would be too many. It takes no worker's
+   * slot meanwhile.
    */
   waitingFor?: {
-    kind: 'unknown-task' | 'lock' | 'limit';
-    /** Of the lock, or of the limit. */
+    kind: 'unknown-task' | 'lock' | 'idempotency' | 'limit';
+    /** Of the lock, of `@Idempotent`, or of the limit. */
     key?: string;
     /** When it looks again at the latest; of an unknown task, when it fails. */
     until?: string;

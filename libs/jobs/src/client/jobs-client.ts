@@ -17,8 +17,8 @@ import {
   resolveEntryOptions,
   resolveManyOptions,
   type EnqueueOptions,
-  type EnqueueTransaction,
 } from './enqueue-options.js';
+import type { EnqueueTransaction } from './enqueue-transaction.js';
 import { JobHandle, type JobOperations } from './job-handle.js';
 import { queueOfJobId } from './job-id.js';
 import { JobCanceller, type CancelReport } from './job-canceller.js';
@@ -65,7 +65,7 @@ export class JobsClient implements JobOperations {
   ) {
     this.preparer = new JobPreparer(settings, routing, options);
     const taggedFor = Math.max(options.keepFor, options.keepFailedFor) + LONGEST_WAIT;
-    this.sender = new JobSender(queues, backend, reader, { connectTimeout: options.connectTimeout, taggedFor });
+    this.sender = new JobSender(queues, backend, reader, { ...options, taggedFor });
     this.canceller = new JobCanceller(queues, backend, reader, this.sender);
   }
 
@@ -78,7 +78,7 @@ export class JobsClient implements JobOperations {
     asEnqueueError(() => assertTaskRef(ref, 'task'));
     const { transaction, ...own } = resolveEnqueueOptions(options, Date.now());
     const job = await this.preparer.prepare(enqueueCall({ ref, payload, options: own, given: options }, undefined));
-    return this.handleOf<Result>(job, await this.sender.send(job, transaction));
+    return this.handleOf<Result>(await this.sender.send(job, transaction));
   }
 
   async enqueueMany<const Refs extends readonly TaskRef[]>(
@@ -95,8 +95,8 @@ export class JobsClient implements JobOperations {
     });
     const jobs = await Promise.all(calls.map(async (call) => this.preparer.prepare(call)));
     const outcomes = await this.sender.sendMany(jobs, transaction);
-    if (outcomes.some((outcome) => outcome instanceof Error)) throw this.errorOf(jobs, outcomes);
-    return jobs.map((job, n) => this.handleOf(job, outcomes[n] as Sent)) as EnqueuedJobs<Refs>;
+    if (outcomes.some((outcome) => outcome instanceof Error)) throw this.errorOf(outcomes);
+    return (outcomes as Sent[]).map((sent) => this.handleOf(sent)) as EnqueuedJobs<Refs>;
   }
 
   /** Answers how many jobs were removed. */
@@ -145,17 +145,14 @@ export class JobsClient implements JobOperations {
   }
 
   /** A backend that was away for every job is what it is for one. */
-  private errorOf(jobs: readonly PreparedJob[], outcomes: readonly (Sent | Error)[]): Error {
+  private errorOf(outcomes: readonly (Sent | Error)[]): Error {
     if (outcomes.every((outcome) => outcome instanceof BackendUnavailableError)) return outcomes[0] as Error;
     const failed = outcomes.flatMap((error, index) => (error instanceof Error ? [{ index, error }] : []));
-    const enqueued = jobs.flatMap((job, index) => {
-      const outcome = outcomes[index]!;
-      return outcome instanceof Error ? [] : [this.handleOf(job, outcome)];
-    });
+    const enqueued = outcomes.flatMap((outcome) => (outcome instanceof Error ? [] : [this.handleOf(outcome)]));
     return new EnqueueManyError(enqueued, failed);
   }
 
-  private handleOf<Result = unknown>({ id }: PreparedJob, { start, created }: Sent): JobHandle<Result> {
+  private handleOf<Result = unknown>({ id, start, created }: Sent): JobHandle<Result> {
     return new JobHandle<Result>(id, this, start, created);
   }
 }

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
+import { RateLimits } from '../limits/rate-limits.js';
 import { JobLocks } from '../locking/job-locks.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { BackgroundWork } from './background-work.js';
 import type { EnqueuedJobs, EnqueueEntries } from './enqueue-entries.js';
-import type { EnqueueTransaction } from './enqueue-options.js';
+import type { EnqueueTransaction } from './enqueue-transaction.js';
 import { isTag, TAG_RULE } from './headers-and-tags.js';
 import { invalidArgument, requireReason } from './invalid-argument.error.js';
 import type { CancelReport } from './job-canceller.js';
@@ -56,6 +57,8 @@ export class JobsService {
     readonly deadLetters: DeadLetters,
     /** Locks and semaphores for any code, in the whole fleet. */
     readonly locks: JobLocks,
+    /** Rate limits of the whole fleet: for any code, and to be changed at run time. */
+    readonly limits: RateLimits,
   ) {}
 
   /**
@@ -67,7 +70,8 @@ export class JobsService {
    * @throws {@link PayloadNotSerializableError} and {@link PayloadTooLargeError} for what cannot be stored;
    * {@link PayloadInvalidError} for what the task's schema refuses; {@link InvalidEnqueueOptionsError};
    * {@link InvalidJobsOptionsError} for a queue that is not declared; {@link InvalidRouteError} when the module's router
-   * answers with what is no place; {@link BackendUnavailableError} within `connectTimeout`; {@link TransactionNotSupportedError}.
+   * answers with what is no place; {@link DuplicateJobError} for a key that is taken, if `unique.onConflict` says so;
+   * {@link BackendUnavailableError} within `connectTimeout`; {@link TransactionNotSupportedError}.
    */
   enqueue<Payload, Result>(
     ref: TaskRef<Payload, Result>,
@@ -83,14 +87,15 @@ export class JobsService {
    *
    * The jobs of one queue are stored together, those of several not: the store may take some and refuse others, on Redis
    * also of one queue. Only a `transaction` makes the whole list one. Without it everything must be stored within
-   * `connectTimeout` (2 s), so send more than some thousands in several calls. Ids of your own are looked up after that.
+   * `connectTimeout` (2 s), so send more than some thousands in several calls. Ids of your own and
+   * keys that were taken are looked up after that.
    *
    * @param entries - what to enqueue: the task, its payload, and the options of `enqueue`. An empty list gives one back.
    * @param options - `transaction`: enqueues them all with statements of a transaction of yours, see
    * {@link EnqueueTransaction}.
    * @throws what {@link enqueue} throws, of an entry, then nothing is enqueued; {@link EnqueueManyError} when the store
    * refused jobs: it tells which, and has the handles of the others; {@link BackendUnavailableError} within
-   * `connectTimeout`, or once more as long for a backend that is lost between the jobs and the look-up of their ids.
+   * `connectTimeout`, or once more as long for a backend that is lost between the jobs and that look-up.
    * @example
    * ```ts
    * import { Injectable } from '@nestjs/common';

@@ -16,6 +16,7 @@ import { findNotJson } from './json-check.js';
 import { jsonSizeOver } from './json-size.js';
 import type { Routing } from './routing.js';
 import type { TaskPlacement } from './task-router.js';
+import { engineKey, type Uniqueness } from './uniqueness.js';
 
 /** A job that only has to be sent. @internal */
 export interface PreparedJob {
@@ -26,6 +27,8 @@ export interface PreparedJob {
   readonly data: JobEnvelope;
   readonly opts: EngineOptions;
   readonly start: ExpectedStart;
+  /** What it needs a key for; BullMQ knows the key as `opts.deduplication.id`. */
+  readonly uniqueness?: Uniqueness | undefined;
 }
 
 /** Makes the engine's job of a call, or says what is wrong with the call. Sends nothing. @internal */
@@ -65,7 +68,8 @@ export class JobPreparer {
       queue: task.queue,
       name: ref.name,
       data: envelopeOf(call, task),
-      opts: this.engineOptions(id, task, options),
+      opts: this.engineOptions(id, ref.name, task, options),
+      uniqueness: options.uniqueness,
       start: { state: options.delay > 0 ? 'scheduled' : 'pending', delay: options.delay },
     };
   }
@@ -84,8 +88,9 @@ export class JobPreparer {
 
   private engineOptions(
     id: string,
+    task: string,
     { retry, priority, expiresIn }: ResolvedTaskOptions,
-    { delay, calledAt }: ResolvedEntryOptions,
+    { delay, calledAt, uniqueness }: ResolvedEntryOptions,
   ): EngineOptions {
     return {
       jobId: id,
@@ -96,6 +101,7 @@ export class JobPreparer {
       // taken from the time in which a redriven job may start.
       ...((delay > 0 || expiresIn !== undefined) && { timestamp: calledAt }),
       ...(delay > 0 && { delay }),
+      ...(uniqueness && keyOptions(task, uniqueness)),
       ...retention(this.options),
     };
   }
@@ -109,6 +115,11 @@ export function retention({ keepFor, keepFailedFor }: ResolvedJobsOptions): Engi
   };
 }
 
+/** @internal */
+export function keyOptions(task: string, { key, until }: Uniqueness): EngineOptions {
+  return { deduplication: { id: engineKey(task, key), ...(typeof until === 'number' && { ttl: until }) } };
+}
+
 function envelopeOf(call: EnqueueCall, { expiresIn, keepResult }: ResolvedTaskOptions): JobEnvelope {
   const { payload, options, headers, rootId } = call;
   return {
@@ -119,5 +130,6 @@ function envelopeOf(call: EnqueueCall, { expiresIn, keepResult }: ResolvedTaskOp
     ...(expiresIn !== undefined && { x: options.calledAt + options.delay + expiresIn }),
     ...(!keepResult && { k: 0 as const }),
     ...(options.id !== undefined && { n: randomUUID() }),
+    ...(options.uniqueness?.until === 'started' && { s: 1 as const }),
   };
 }

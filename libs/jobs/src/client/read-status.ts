@@ -15,7 +15,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
   const attempts = attemptsOf(job, state, failures);
   const attempt = attempts.length;
   const said = ahead ?? saidOf(attempt, job);
-  const { result, reason } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
+  const { result, reason, deduplicatedBy } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
   return {
     id: job.id!,
     task: job.name,
@@ -34,6 +34,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     ...startOf(attempts.at(-1)),
     ...when('finishedAt', job.finishedOn),
     ...(state === 'succeeded' && { result }),
+    ...(deduplicatedBy !== undefined && { deduplicatedBy }),
     ...(state === 'failed' && { error: failureOf(job, records) }),
     ...(state === 'pending' && ahead?.waits && { waitingFor: waitingFor(ahead.waits) }),
     ...(job.data.r !== undefined && { rootId: job.data.r }),

@@ -4,7 +4,7 @@ import { isPlainObject } from '../options/jobs-options.error.js';
 const KEY = 'nestjs-jobs';
 
 interface Packed {
-  readonly [KEY]: { readonly skipped: string } | { readonly result: unknown };
+  readonly [KEY]: { readonly skipped: string } | { readonly result: unknown; readonly by?: string };
 }
 
 /** What is kept of a job that succeeded. @internal */
@@ -12,10 +12,13 @@ export interface StoredResult {
   readonly result: unknown;
   /** Why it did nothing. */
   readonly reason?: string;
+  /** The id of the job whose result it is. */
+  readonly deduplicatedBy?: string;
 }
 
-/** A result as BullMQ keeps it: as it is, unless it looks like something that was packed. @internal */
-export function packResult(result: unknown): unknown {
+/** A result as BullMQ keeps it: as it is, unless it is another job's or looks like something that was packed. @internal */
+export function packResult(result: unknown, by?: string): unknown {
+  if (by !== undefined) return { [KEY]: { result, by } } satisfies Packed;
   return looksPacked(result) ? ({ [KEY]: { result } } satisfies Packed) : result;
 }
 
@@ -28,7 +31,8 @@ export function packSkip(reason: string): unknown {
 export function unpackResult(stored: unknown): StoredResult {
   if (!looksPacked(stored)) return { result: stored ?? null };
   const packed = stored[KEY];
-  return 'skipped' in packed ? { result: null, reason: packed.skipped } : { result: packed.result };
+  if ('skipped' in packed) return { result: null, reason: packed.skipped };
+  return { result: packed.result, ...(packed.by !== undefined && { deduplicatedBy: packed.by }) };
 }
 
 function looksPacked(value: unknown): value is Packed {

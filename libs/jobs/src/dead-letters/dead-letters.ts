@@ -134,7 +134,8 @@ export class DeadLetters {
    * long as the dead letter is kept. If the new job fails too, it is a dead letter of its own, to be redriven itself.
    *
    * @throws {@link DeadLetterNotFoundError}; {@link PayloadInvalidError} when the task's schema, where this process knows
-   * it, does not take the payload any more; {@link BackendUnavailableError}. Then call again.
+   * it, does not take the payload any more; {@link DuplicateJobError} while another job has its key (`unique`,
+   * `debounce`, `throttle`); {@link BackendUnavailableError}. Then call again.
    * @example
    * ```ts
    * import { JobsService } from 'nestjs-jobs';

@@ -4,7 +4,7 @@ export interface RedriveRefusal {
   readonly id: string;
   /**
    * {@link PayloadInvalidError} when the schema of its task refuses its payload; {@link DeadLetterNotFoundError} when it
-   * was thrown away while that was checked; else what the schema threw or the store said.
+   * was thrown away while that was checked; {@link DuplicateJobError} while another job has its key; else what the schema threw or the store said.
    */
   readonly error: Error;
 }

@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { StoredJob } from '../client/envelope.js';
 import { callersJobId } from '../client/job-id.js';
-import { retention, type PreparedJob } from '../client/prepared-job.js';
+import { keyOptions, retention, type PreparedJob } from '../client/prepared-job.js';
+import { keyOf, type Uniqueness } from '../client/uniqueness.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 
 /**
  * The new job for a failed one: the same task, payload, headers, tags, queue, priority and number of attempts. What
- * depends on the time of the first (when it was due, when it was no longer wanted) counts from now.
+ * depends on the time of the first (when it was due, when it was no longer wanted) counts from now. It needs the same key,
+ * and is refused where another job has that by now.
  *
  * @internal
  */
 export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): PreparedJob {
-  const { p, h, t, r, x, k, f } = job.data;
+  const { p, h, t, r, x, k, f, s, i } = job.data;
+  const uniqueness = uniquenessOf(job);
   const id = redriveId(job);
   const now = Date.now();
   const due = job.timestamp + (job.opts.delay ?? 0);
@@ -27,7 +30,9 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
       ...(x !== undefined && { x: now + Math.max(0, x - due) }),
       ...(k !== undefined && { k }),
       ...(f !== undefined && { f }),
+      ...(s !== undefined && { s }),
       o: job.id!,
+      i: i ?? job.id!,
     },
     opts: {
       jobId: id,
@@ -35,10 +40,19 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
       ...(job.opts.attempts !== undefined && { attempts: job.opts.attempts }),
       ...(job.opts.backoff !== undefined && { backoff: job.opts.backoff }),
       ...(job.opts.priority !== undefined && { priority: job.opts.priority }),
+      ...(uniqueness && keyOptions(job.name, uniqueness)),
       ...retention(options),
     },
+    uniqueness,
     start: { state: 'pending', delay: 0 },
   };
+}
+
+function uniquenessOf(job: StoredJob): Uniqueness | undefined {
+  const { id = '', ttl } = job.opts.deduplication ?? {};
+  const key = keyOf(job.name, id);
+  if (key === undefined) return undefined;
+  return { key, until: ttl ?? (job.data.s ? 'started' : 'finished'), onConflict: 'reject' };
 }
 
 /**

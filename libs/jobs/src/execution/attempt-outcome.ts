@@ -44,6 +44,8 @@ export interface ParkedAttempt {
    * Undefined for one that waits for its time alone.
    */
   readonly isCalled?: () => Promise<boolean>;
+  /** Limits that have let it through in this attempt. */
+  readonly passed?: readonly string[];
 }
 
 /**
@@ -56,7 +58,12 @@ export interface ParkedAttempt {
  * @internal
  */
 export type AttemptOutcome =
-  | { readonly kind: 'succeeded'; readonly result: unknown }
+  | {
+      readonly kind: 'succeeded';
+      readonly result: unknown;
+      /** The id of the job whose result it is. */
+      readonly deduplicatedBy?: string;
+    }
   | { readonly kind: 'skipped'; readonly reason: string }
   | FailedAttempt
   | CancelledAttempt

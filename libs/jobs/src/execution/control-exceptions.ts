@@ -13,6 +13,11 @@ export interface RetryLaterOptions extends ErrorOptions {
   message?: string;
   /** Shown as `error.code` of the attempt. */
   code?: string;
+  /**
+   * Pauses the limits of `@RateLimited` on the task, each for the job's key, for as long: nobody is let through until then,
+   * as after a 429. Without `@RateLimited` it does nothing. @default false
+   */
+  pauseKey?: boolean;
 }
 
 /**
@@ -48,16 +53,21 @@ export class RetryLater extends IntrinsicException {
   readonly delay: number;
   readonly code?: string;
 
+  /** Whether the limits of the task are paused for as long. */
+  readonly pauseKey: boolean;
+
   /** @param delay - milliseconds, or a string like `'5m'`; zero or more. */
   constructor(delay: Duration, options: RetryLaterOptions = {}) {
     const milliseconds = requireDuration('the delay of RetryLater', delay);
     const {
       cause,
       code,
+      pauseKey = false,
       message = cause instanceof Error ? cause.message : 'The task asked for another attempt.',
     } = options;
     super(message, 'cause' in options ? { cause } : undefined);
     this.delay = milliseconds;
+    this.pauseKey = pauseKey;
     if (code !== undefined) this.code = code;
   }
 
@@ -153,7 +163,11 @@ export class Skip extends IntrinsicException {
 export class Park extends IntrinsicException {
   override readonly name: string = 'Park';
 
-  constructor(readonly parked: ParkedAttempt) {
+  /** @param leave - undoes what the attempt did to be called. */
+  constructor(
+    readonly parked: ParkedAttempt,
+    readonly leave: () => Promise<void> = async () => {},
+  ) {
     super(`The job waits: ${parked.waits.for}.`);
   }
 }

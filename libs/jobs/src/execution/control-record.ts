@@ -1,6 +1,8 @@
 import type { ArgumentsHost, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { ExternalContextCreator } from '@nestjs/core';
+import { WaitingError } from 'bullmq';
 import { catchError, isObservable, throwError, type Observable } from 'rxjs';
+import { Park } from './control-exceptions.js';
 import { JobContext } from './job-context.js';
 
 type Call = () => Promise<unknown>;
@@ -91,6 +93,8 @@ function recordingHandler(handler: ExceptionsHandler): ExceptionsHandler {
   return {
     next(error, host) {
       contextIn(host.getArgs()).record(error);
+      // A job that steps aside, or is given back, has not failed, and comes again: that is no filter's affair.
+      if (error instanceof Park || error instanceof WaitingError) throw error;
       return handler.next(error, host);
     },
   };

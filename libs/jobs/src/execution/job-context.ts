@@ -5,10 +5,13 @@ import { maxAttempts, type ProgressRecord, type StoredJob } from '../client/enve
 import { invalidArgument, requireJson, requireText } from '../client/invalid-argument.error.js';
 import type { JobHandle } from '../client/job-handle.js';
 import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
+import type { Tell } from '../client/tell.js';
 import { AttemptClaim } from './attempt-claim.js';
+import { AttemptGate } from './attempt-gate.js';
 import { AttemptSays } from './attempt-says.js';
-import { isControlException, type ControlException } from './control-exceptions.js';
+import { isControlException, Park, type ControlException } from './control-exceptions.js';
 import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
+import { keyOfJob } from './idempotency-key.js';
 import type { JobClaims } from './job-claims.js';
 
 const LONGEST_STAGE = 200;
@@ -29,13 +32,17 @@ export class JobContext implements CurrentJob {
   private readonly claim: AttemptClaim;
   /** Called when the job is cancelled. @internal */
   onCancel: (() => void) | undefined;
+  /** @internal */
+  readonly gate: AttemptGate;
 
   /** @internal */
   constructor(
     private readonly stored: StoredJob,
     private readonly client: Pick<JobsClient, 'enqueue'>,
     claims: Pick<JobClaims, 'lease' | 'holds'>,
+    tell: Tell,
   ) {
+    this.gate = new AttemptGate(stored, tell, this);
     this.claim = new AttemptClaim(stored, claims);
     this.says = new AttemptSays(stored);
   }
@@ -102,11 +109,28 @@ export class JobContext implements CurrentJob {
     return delay > 0 ? new Date(this.stored.timestamp + delay) : undefined;
   }
 
+  /** The lock that `@Locked` holds for this run; undefined without one. */
+  get lock(): { readonly fencingToken: number } | undefined {
+    return this.gate.lock;
+  }
+
+  /**
+   * The same in every run of this job, and of every job with the same key of `@Idempotent`: 64 characters for the
+   * `Idempotency-Key` of a request to a service that takes one. A run that died after such a request is repeated with the
+   * same key, and the service does it once.
+   *
+   * The idea is Stripe's.
+   */
+  get idempotencyKey(): string {
+    return this.gate.makeIdempotencyKey?.() ?? keyOfJob(this.stored);
+  }
+
   /**
    * Aborted when the work should stop, with a typed error as its `reason`: {@link SoftTimeLimitError} or
    * {@link HardTimeLimitError} when it takes too long, {@link JobsShutdownError} when the process shuts down and cannot
    * wait any longer, {@link JobCancelledError} when the job was cancelled, {@link ClaimLostError} when the process was
-   * frozen or cut off and the job runs elsewhere. Hand it to whatever takes one, as `fetch` does, and call
+   * frozen or cut off and the job runs elsewhere, {@link LockLostError} when a lock of `@Locked` is lost, {@link IdempotencyClaimLostError} when the claim of
+   * `@Idempotent` is. Hand it to whatever takes one, as `fetch` does, and call
    * `job.signal.throwIfAborted()` in long loops. Nothing else stops a task that runs.
    */
   get signal(): AbortSignal {
@@ -273,6 +297,19 @@ export class JobContext implements CurrentJob {
   /** @internal */
   get control(): ControlException | undefined {
     return this.recorded;
+  }
+
+  /** What is to be thrown in the place of beginning with the method; a job that was cancelled ends by a {@link Park}. @internal */
+  async isOver(): Promise<Error | undefined> {
+    const doubt = this.claimInDoubt();
+    if (doubt) await doubt;
+    if (this.over) return new AttemptEndedError(this.id, this.attempt, 'begin');
+    return this.cancellation && new Park({ kind: 'parked', waits: { for: 'limit', since: Date.now() }, until: 0 });
+  }
+
+  /** Something to wait for before the method may begin. @internal */
+  begin(): Promise<void> | undefined {
+    return this.gate.begin(this.says);
   }
 
   /** Resolves when what was said before is stored, or could not be. @internal */

@@ -1,5 +1,6 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core';
+import { JobLimits } from '../limits/job-limits.js';
 import { PARAMETER_TYPES, PARAMETERS_METADATA } from '../task/payload.decorator.js';
 import { parsePayload, parseResult } from '../task/schema-check.js';
 import type { TaskDefinition } from '../task/task-definition.js';
@@ -9,6 +10,7 @@ import { globalEnhancersOf } from './global-enhancers.js';
 import type { JobContext } from './job-context.js';
 import { withFewerPromises } from './lean-contexts.js';
 import { withNamedGuards } from './named-guards.js';
+import { withPoliciesFirst } from './policies-first.js';
 
 /** Runs the method behind a task through Nest's guards, interceptors, pipes and filters. @internal */
 export type TaskHandler = (payload: unknown, context: JobContext) => Promise<unknown>;
@@ -32,15 +34,19 @@ const PARAMETERS: Parameters = {
 export class TaskContextCreator {
   private readonly external: ExternalContextCreator;
 
-  constructor(external: ExternalContextCreator) {
-    this.external = withFewerPromises(withNamedGuards(withControlRecord(external)));
+  constructor(external: ExternalContextCreator, limits: JobLimits) {
+    const inner = withFewerPromises(withNamedGuards(withControlRecord(external)));
+    this.external = withPoliciesFirst(inner, limits.ofQueues());
   }
 
   create(task: TaskDefinition): TaskHandler {
     const handler = this.throughNest(task);
     const { name, output } = task;
     if (!output) return handler;
-    return async (payload, context) => parseResult(name, output, await handler(payload, context));
+    return async (payload, context) => {
+      const result = await handler(payload, context);
+      return context.gate.isResultChecked ? result : parseResult(name, output, result);
+    };
   }
 
   /** The global enhancers that every task runs through, as in `guard SessionGuard`. */

@@ -8,8 +8,6 @@ import {
   type StoredJob,
 } from '../client/envelope.js';
 import { JobsClient } from '../client/jobs-client.js';
-import { findNotJson } from '../client/json-check.js';
-import { jsonSizeOver } from '../client/json-size.js';
 import { Queues } from '../client/queues.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import { FailureOrigins } from '../failure/failure-origins.js';
@@ -23,17 +21,11 @@ import { TaskRegistry } from '../task/task.registry.js';
 import type { AttemptOutcome, CancelledAttempt, FailedAttempt } from './attempt-outcome.js';
 import { Park, RetryLater, Skip, Snooze } from './control-exceptions.js';
 import { Deadlines, type Watch } from './deadlines.js';
-import {
-  HardTimeLimitError,
-  JobStalledError,
-  ResultNotSerializableError,
-  ResultTooLargeError,
-  SoftTimeLimitError,
-  UnknownTaskError,
-} from './execution.errors.js';
+import { HardTimeLimitError, JobStalledError, SoftTimeLimitError, UnknownTaskError } from './execution.errors.js';
 import { mayBeRetried } from './final-errors.js';
 import { JobClaims } from './job-claims.js';
 import { JobContext } from './job-context.js';
+import { ResultCheck } from './result-check.js';
 import { RunningJobs } from './running-jobs.js';
 import { TaskContextCreator, type TaskHandler } from './task-context.creator.js';
 
@@ -53,6 +45,7 @@ export class TaskExecutor {
     private readonly running: RunningJobs,
     private readonly client: JobsClient,
     private readonly origins: FailureOrigins,
+    private readonly checks: ResultCheck,
     queues: Queues,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -70,19 +63,24 @@ export class TaskExecutor {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
     if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
-    if (saidOfAttempt(job)?.waits?.for !== 'unknown-task') return this.run(task, job);
-    return tell(() => this.rememberBegin(job), REFUSED_FOR).then(() => this.run(task, job));
+    if (!waitedForCode(job)) return this.run(task, job, tell);
+    return tell(() => this.rememberBegin(job), REFUSED_FOR).then(() => this.run(task, job, tell));
   }
 
   private async handleFailure(task: TaskDefinition, job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
     const origin = await this.origins.look(job, tell);
     if (origin.kind !== 'final') return origin;
-    if (saidOfAttempt(job)?.waits?.for === 'unknown-task') await tell(() => this.rememberBegin(job), REFUSED_FOR);
-    return this.run(task, job, origin.failure);
+    if (waitedForCode(job)) await tell(() => this.rememberBegin(job), REFUSED_FOR);
+    return this.run(task, job, tell, origin.failure);
   }
 
-  private run(task: TaskDefinition, job: StoredJob, payload = job.data.p): AttemptOutcome | Promise<AttemptOutcome> {
-    const context = new JobContext(job, this.client, this.claims);
+  private run(
+    task: TaskDefinition,
+    job: StoredJob,
+    tell: Tell,
+    payload = job.data.p,
+  ): AttemptOutcome | Promise<AttemptOutcome> {
+    const context = new JobContext(job, this.client, this.claims, tell);
     this.running.add(context);
     // Others may have blocked this process, or it was frozen, since the job was fetched.
     const doubt = context.claimInDoubt();
@@ -165,20 +163,12 @@ export class TaskExecutor {
   ): AttemptOutcome | Promise<AttemptOutcome> {
     if (context.control) return this.afterThrow(task, job, context, undefined);
     try {
-      return { kind: 'succeeded', result: this.checked(task, job, result) };
+      const { isResultChecked, deduplicatedBy } = context.gate;
+      const checked = isResultChecked ? result : this.checks.check(job, result);
+      return { kind: 'succeeded', result: checked, ...(deduplicatedBy !== undefined && { deduplicatedBy }) };
     } catch (error) {
       return this.afterThrow(task, job, context, error);
     }
-  }
-
-  private checked(task: TaskDefinition, job: StoredJob, result: unknown): unknown {
-    if (job.data.k === 0 || result === undefined) return null;
-    const notJson = findNotJson(result);
-    if (notJson) throw new ResultNotSerializableError(task.name, notJson);
-    const { maxResultSize } = this.options;
-    const size = jsonSizeOver(result, maxResultSize);
-    if (size !== undefined) throw new ResultTooLargeError(task.name, size, maxResultSize);
-    return result;
   }
 
   private afterThrow(
@@ -188,12 +178,22 @@ export class TaskExecutor {
     thrown: unknown,
   ): AttemptOutcome | Promise<AttemptOutcome> {
     const error = context.control ?? thrown;
+    if (error instanceof Park) return this.afterPark(context, error);
     if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
     if (context.cancelled) return this.afterError(task, job, context, error);
-    if (error instanceof Park) return context.written().then(() => error.parked);
     if (!(error instanceof Snooze)) return this.afterError(task, job, context, error);
     const until = Date.now() + error.delay;
     return context.written().then(() => ({ kind: 'snoozed', until }));
+  }
+
+  /** One that was cancelled meanwhile need not wait to be told, and has not run. */
+  private async afterPark(context: JobContext, { parked, leave }: Park): Promise<AttemptOutcome> {
+    await context.written();
+    const { cancelled } = context;
+    if (!cancelled) return parked;
+    // What is left in a line goes by itself.
+    await leave().catch(() => undefined);
+    return { kind: 'cancelled', reason: cancelled.reason };
   }
 
   private afterError(
@@ -220,12 +220,20 @@ export class TaskExecutor {
     const now = Date.now();
     const waits = saidOfAttempt(job)?.waits;
     const since = waits?.for === 'unknown-task' ? waits.since : now;
+    const { line, reserved } = waits ?? {};
     if (now - since >= unknownTaskGrace) {
       return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName), ran: false };
     }
     return {
       kind: 'parked',
-      waits: { for: 'unknown-task', since, until: since + unknownTaskGrace },
+      // What it waits for beside that, it still does.
+      waits: {
+        for: 'unknown-task',
+        since,
+        until: since + unknownTaskGrace,
+        ...(line && { line }),
+        ...(reserved && { reserved }),
+      },
       until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace),
     };
   }
@@ -243,4 +251,10 @@ export class TaskExecutor {
     }
     return handler;
   }
+}
+
+/** And for nothing beside it: what stands in a line or has a time goes on to wait for that. */
+function waitedForCode(job: StoredJob): boolean {
+  const waits = saidOfAttempt(job)?.waits;
+  return waits?.for === 'unknown-task' && !waits.line && !waits.reserved;
 }

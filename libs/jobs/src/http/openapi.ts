@@ -96,6 +96,7 @@ export const jobStatusSchema: Schema = {
     startedAt: time,
     finishedAt: time,
     result: anything,
+    deduplicatedBy: { ...id, description: 'The job whose result it has: with the same idempotency key' },
     error,
     rootId: { ...id, description: 'The job that it was enqueued from; absent when there is none' },
     failureOf: { ...id, description: 'Of the job of a failure handler: the job that failed' },
@@ -105,7 +106,7 @@ export const jobStatusSchema: Schema = {
     waitingFor: {
       type: 'object',
       properties: {
-        kind: { type: 'string', enum: ['unknown-task', 'lock', 'limit'] },
+        kind: { type: 'string', enum: ['unknown-task', 'lock', 'idempotency', 'limit'] },
         key: { type: 'string' },
         until: time,
       },

@@ -1,16 +1,13 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
-import type { Holding, Line, TakeOptions, Waiting } from '../backend/lines.js';
+import type { Holding } from '../backend/lines.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { JobsClient } from '../client/jobs-client.js';
-import { CodeWaiters } from '../parking/code-waiters.js';
+import { CodeInLine } from '../parking/code-in-line.js';
 import { Parking } from '../parking/parking.js';
+import { HeldPlace } from '../parking/held-place.js';
 import { HeldLock } from './held-lock.js';
 import { LockBusyError } from './lock.errors.js';
 import { requireLockKey, resolveLockOptions, type LockOptions, type ResolvedLockOptions } from './lock-options.js';
-
-/** How long (ms) code that waits does not ask whether it is its turn, at least. */
-const SOONEST_LOOK = 20;
 
 /**
  * Locks and semaphores for the whole fleet, for any code: what runs under one runs nowhere else meanwhile.
@@ -21,13 +18,10 @@ const SOONEST_LOOK = 20;
  */
 @Injectable()
 export class JobLocks {
-  private readonly logger = new Logger('Jobs');
-
   /** @internal */
   constructor(
-    private readonly client: JobsClient,
+    private readonly inLine: CodeInLine,
     private readonly parking: Parking,
-    private readonly code: CodeWaiters,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
   ) {}
 
@@ -66,90 +60,31 @@ export class JobLocks {
    */
   async withLock<T>(key: string, options: LockOptions, work: (lock: HeldLock) => T | Promise<T>): Promise<T> {
     const resolved = resolveLockOptions(options);
-    const lock = await this.take(requireLockKey(key), resolved);
+    const place = await this.take(requireLockKey(key), resolved);
     try {
-      return await work(lock);
+      return await work(new HeldLock(key, place));
     } finally {
-      await this.free(lock);
+      await this.free(place);
     }
   }
 
-  private async take(key: string, options: ResolvedLockOptions): Promise<HeldLock> {
-    const { ttl, limit, maxWait, signal } = options;
+  /** @throws {LockBusyError} @internal */
+  async take(key: string, { limit, ...waits }: ResolvedLockOptions): Promise<HeldPlace> {
     const line = this.parking.line(lineOfLock(key), limit);
     const { lines } = this.backend;
-    const waiter = this.code.enter();
-    const { id } = waiter;
-    const deadline = maxWait === undefined ? Infinity : performance.now() + maxWait;
-    let stands = false;
-    try {
-      for (let turn: number | undefined; ;) {
-        signal?.throwIfAborted();
-        const askedAt = performance.now();
-        stands = true;
-        const taken = await this.ask(line, id, { ttl, stand: true, ...(turn !== undefined && { turn }) });
-        if (taken.kind === 'holds') {
-          // The answer took so long that another one may have it.
-          if (performance.now() - askedAt >= ttl) continue;
-          stands = false;
-          return new HeldLock(key, taken.fencingToken, { lines, line, id, ttl, askedAt });
-        }
-        ({ turn } = taken);
-        const left = deadline - performance.now();
-        if (left <= 0) throw new LockBusyError(key, maxWait!);
-        const lookAgain = this.code.listen();
-        // Not longer than until a place of a dead one is free.
-        const freeIn = Math.max(taken.freeIn + 1, SOONEST_LOOK);
-        await waiter.untilCalled(Math.ceil(Math.min(freeIn, lookAgain, left)), signal);
-      }
-    } finally {
-      this.code.leave(waiter);
-      if (stands) await this.leave(line, id);
-    }
+    const taken = await this.inLine.untilAnswered<Holding>(line, waits, (id, how) => lines.take(line, id, how));
+    if (!taken) throw new LockBusyError(key, waits.maxWait!);
+    const { answer, id, askedAt } = taken;
+    return new HeldPlace({ lines, line, id, fencingToken: answer.fencingToken, ttl: waits.ttl, askedAt });
   }
 
-  private async ask(line: Line, id: string, options: TakeOptions): Promise<Holding | Waiting> {
-    const { lines } = this.backend;
-    let asked: Promise<Holding | Waiting> | undefined;
-    try {
-      const taken = await this.client.reach(() => (asked = lines.take(line, id, options)));
-      void this.parking.wake(taken.wake);
-      return taken;
-    } catch (error) {
-      // When the answer comes after all, it may be that the place is ours.
-      void asked?.then(
-        async ({ wake }) => {
-          await this.parking.wake(wake);
-          await this.leave(line, id);
-        },
-        () => undefined,
-      );
-      throw error;
-    }
-  }
-
-  private async free(lock: HeldLock): Promise<void> {
-    lock.letGo();
-    try {
-      // Also when the answer comes too late for whoever waits here.
-      await this.client.reach(async () => this.parking.wake(await lock.free()));
-    } catch (error) {
-      // Others have it when its ttl is over.
-      this.logger.debug(`Could not give up the lock "${lock.key}": ${(error as Error).message}`);
-    }
-  }
-
-  private async leave(line: Line, id: string): Promise<void> {
-    try {
-      // With a place that it may have been given in an answer which was lost: the id is of this one call.
-      await this.client.reach(async () => this.parking.wake(await this.backend.lines.leave(line, id, true)));
-    } catch (error) {
-      this.logger.debug(`Could not leave the line ${line.name}: ${(error as Error).message}`);
-    }
+  /** @internal */
+  free(place: HeldPlace): Promise<void> {
+    return this.inLine.free(place);
   }
 }
 
-/** Of all lines, those of locks. */
-function lineOfLock(key: string): string {
+/** Of all lines, those of locks. @internal */
+export function lineOfLock(key: string): string {
   return `lock:${key}`;
 }

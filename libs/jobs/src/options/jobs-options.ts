@@ -1,3 +1,5 @@
+import type { LimitRule } from '../backend/limits.js';
+import type { RateLimitRule } from '../limits/limit-rule.js';
 import type { Type } from '@nestjs/common';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { TaskPlacement, TaskRouter } from '../client/task-router.js';
@@ -36,7 +38,7 @@ export type JobsConnection =
         /** @default '.jobs' */
         dataDir?: string;
         /**
-         * For test suites: a directory in which the files of a new database are kept, about 40 MB, so that the next new
+         * For test suites: a directory in which the files of a new database are kept, about 25 MB, so that the next new
          * one has them from there. To make them is most of what a first boot does, and each one does it in memory. The
          * directory is made when it is missing, and has a file for each version of PGlite.
          */
@@ -67,6 +69,11 @@ export interface TaskRoute {
 export interface QueueOptions {
   /** Jobs of this queue that one process runs at the same time. @default 10 */
   concurrency?: number;
+  /**
+   * How many jobs of this queue may begin in what time in the whole fleet, whatever their task: `'100/m'`, or an object as
+   * {@link RateLimited} takes it. Each attempt counts. Changed at run time as `queue:<name>`. @default no limit
+   */
+  rateLimit?: string | RateLimitRule;
   /** Task options that hold for the jobs of this queue, unless the task or the call sets its own. @default the module's */
   defaults?: TaskDefaultsOptions;
 }
@@ -184,6 +191,7 @@ export interface ResolvedJobsOptions {
 /** @internal */
 export interface ResolvedQueueOptions {
   readonly concurrency: number;
+  readonly rateLimit: LimitRule | undefined;
   /** Those of the module where the queue has no own. */
   readonly defaults: ResolvedTaskDefaults;
 }

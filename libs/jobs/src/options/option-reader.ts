@@ -43,6 +43,10 @@ export class OptionReader {
     return this.path ? `${this.path}.${key}` : key;
   }
 
+  all(): Readonly<Record<string, unknown>> {
+    return this.values;
+  }
+
   raw(key: string): unknown {
     return this.values[key];
   }

@@ -1,3 +1,6 @@
+import { InvalidArgumentError } from '../client/invalid-argument.error.js';
+import type { LimitRule } from '../backend/limits.js';
+import { resolveLimitRule, type RateLimitRule } from '../limits/limit-rule.js';
 import { InvalidJobsOptionsError } from './jobs-options.error.js';
 import type {
   JobsModuleOptions,
@@ -112,13 +115,27 @@ function resolveQueues(
   for (const [name, value] of Object.entries({ [defaultQueue]: undefined, ...declared })) {
     const path = `queues.${name}`;
     if (!QUEUE_NAME.test(name)) throw new InvalidJobsOptionsError(path, QUEUE_NAME_RULE, name);
-    const queue = new OptionReader(value, path, ['concurrency', 'defaults']);
+    const queue = new OptionReader(value, path, ['concurrency', 'rateLimit', 'defaults']);
     queues.set(name, {
       concurrency: queue.count('concurrency', 10),
+      rateLimit: resolveRateLimit(queue.raw('rateLimit'), queue.at('rateLimit')),
       defaults: resolveDefaults(queue.raw('defaults'), queue.at('defaults'), defaults),
     });
   }
   return queues;
+}
+
+function resolveRateLimit(value: unknown, path: string): LimitRule | undefined {
+  if (value === undefined) return undefined;
+  const rule = typeof value === 'string' ? { limit: value } : value;
+  const expected = "a limit like '100/m', or an object like { limit: '100/m', burst: 10 }";
+  try {
+    const reader = OptionReader.of(rule, path, ['limit', 'burst', 'algorithm'], expected);
+    return resolveLimitRule(path, reader.all() as unknown as RateLimitRule);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidJobsOptionsError(path, `${expected} (${(error as Error).message})`, value);
+  }
 }
 
 const WORKERS_RULE = 'true, false, { only: [queues] } or { except: [queues] }';

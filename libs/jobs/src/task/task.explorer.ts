@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { policyDecoratorsOf } from './method-policies.js';
 import type { TaskDefinition, ProviderWrapper } from './task-definition.js';
 import { readTask } from './task-metadata.js';
 import { TASK_NAME, TASK_NAME_RULE } from './task-options.js';
@@ -7,6 +8,20 @@ import { assertParameters } from './task-parameters.js';
 import { defaultTaskName } from './task-ref.js';
 import { InvalidTaskError } from './task.errors.js';
 import { TaskSettings } from './task.settings.js';
+
+/** Nest's mark of a method that answers HTTP requests, which Nest 11 exports nowhere. */
+const PATH = 'path';
+const SSE = '__sse__';
+const ROUTE_ARGUMENTS = '__routeArguments__';
+const PASSTHROUGH = '__responsePassthrough__';
+/** How Nest's keys of `@Res()` begin. */
+const RESPONSE = '1:';
+/** What does the same for any code. */
+const SERVICES: Readonly<Record<string, string>> = {
+  '@RateLimited': 'jobs.limits.consume()',
+  '@Locked': 'jobs.locks.withLock()',
+  '@Idempotent': 'a job, whose task has it,',
+};
 
 /** Finds the tasks among an app's providers. It returns data and starts nothing. @internal */
 @Injectable()
@@ -18,8 +33,19 @@ export class TaskExplorer {
   ) {}
 
   explore(): TaskDefinition[] {
-    for (const controller of this.discovery.getControllers()) this.refuseOnController(controller);
-    return this.discovery.getProviders().flatMap((provider) => this.tasksOf(provider));
+    const handlers = new Map<string, object>();
+    for (const controller of this.discovery.getControllers()) {
+      this.refuseOnController(controller);
+      this.assertPolicies(controller, (handler, method) => {
+        assertHandler(controller, handler, method, handlers);
+        return Reflect.hasMetadata(PATH, handler);
+      });
+    }
+    return this.discovery.getProviders().flatMap((provider) => {
+      const tasks = this.tasksOf(provider);
+      this.assertPolicies(provider, (_handler, name) => tasks.some(({ method }) => method === name));
+      return tasks;
+    });
   }
 
   private tasksOf(provider: ProviderWrapper): TaskDefinition[] {
@@ -59,12 +85,60 @@ export class TaskExplorer {
     );
   }
 
+  /** Elsewhere Nest would not call the interceptors, and the method would run as if nothing had been said. */
+  private assertPolicies(provider: ProviderWrapper, isIntercepted: (handler: object, method: string) => boolean): void {
+    const prototype = prototypeOf(provider);
+    if (!prototype || provider.isAlias) return;
+    for (const method of this.scanner.getAllMethodNames(prototype)) {
+      const handler = (prototype as Record<string, unknown>)[method];
+      const decorator = typeof handler === 'function' && policyDecoratorsOf(handler)[0];
+      if (!decorator || isIntercepted(handler, method)) continue;
+      throw new InvalidTaskError(
+        `${prototype.constructor.name}.${method}`,
+        `has ${decorator}, and is neither a task nor an HTTP handler`,
+        `Put @Task() on it, or use ${SERVICES[decorator]} in it`,
+      );
+    }
+  }
+
   private taskMethods(prototype: object) {
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const declared = readTask(prototype, method);
       return declared ? [[method, declared] as const] : [];
     });
   }
+}
+
+/** What a policy cannot be kept for, since Nest or the handler answers in another way. */
+function assertHandler(
+  { metatype }: ProviderWrapper,
+  handler: object,
+  method: string,
+  known: Map<string, object>,
+): void {
+  const type = metatype as Type;
+  const place = `${type.name}.${method}`;
+  const decorators = policyDecoratorsOf(handler);
+  const decorator = decorators.at(-1)!;
+  const parameters = (Reflect.getMetadata(ROUTE_ARGUMENTS, type, method) ?? {}) as Record<string, unknown>;
+  const answersItself = Object.keys(parameters).some((key) => key.startsWith(RESPONSE));
+  if (decorator === '@Idempotent' && answersItself && !Reflect.getMetadata(PASSTHROUGH, type, method)) {
+    const fix = 'Return the answer, or take @Res({ passthrough: true })';
+    throw new InvalidTaskError(place, `has ${decorator} and answers by @Res()`, fix);
+  }
+  if (decorator !== '@RateLimited' && Reflect.hasMetadata(SSE, handler)) {
+    throw new InvalidTaskError(
+      place,
+      `has ${decorator} and answers by @Sse(), which has no end`,
+      `Leave out ${decorator}`,
+    );
+  }
+  const other = known.get(place);
+  if (other && other !== type) {
+    const fix = 'Their keys and limits would be the same: rename one of the classes';
+    throw new InvalidTaskError(place, `has ${decorator}, and so has another controller of this name`, fix);
+  }
+  known.set(place, type);
 }
 
 /** Of the class where there is one: a request-scoped provider has no instance at boot. */

@@ -50,7 +50,7 @@ export function reportOutcome(
 ): unknown {
   switch (outcome.kind) {
     case 'succeeded':
-      return endWell(job, packResult(outcome.result), tell, intents);
+      return endWell(job, packResult(outcome.result, outcome.deduplicatedBy), tell, intents);
     case 'skipped':
       return endWell(job, packSkip(outcome.reason), tell, intents);
     case 'cancelled':
@@ -116,7 +116,7 @@ export async function explainDeferred(
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
-  const { waits: _over, ...said } = saidOfAttempt(job) ?? {};
+  const { waits: _over, passed: _spent, ...said } = saidOfAttempt(job) ?? {};
   const record: ProgressRecord = { ...said, attempt: attemptNumber(job), snoozedUntil: until };
   // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
   // A refusal would be taken for the failure of the attempt, and be final where there is no other one.

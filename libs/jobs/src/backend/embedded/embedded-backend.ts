@@ -60,6 +60,10 @@ export class EmbeddedBackend extends SqlBackend {
     throw new TransactionNotSupportedError(this.location);
   }
 
+  protected override poolOf(): never {
+    throw new TransactionNotSupportedError(this.location);
+  }
+
   async whenReady(timeout: number): Promise<void> {
     if (this.stopped) throw new BackendUnavailableError(this.location, timeout, this.stopped);
   }

@@ -6,6 +6,8 @@ export interface PgliteThreadData {
   readonly searchPath: string;
   /** A directory, in which what initdb makes is kept for the next new database; without it, initdb runs for each. */
   readonly template?: string | undefined;
+  /** PGlite's Postgres, compiled. */
+  readonly postgres?: object | undefined;
 }
 
 /** One text for the database; without `params` it may hold several statements. @internal */

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MissingPeerError } from '../backend.errors.js';
+import { compiledPostgres } from './compiled-postgres.js';
 import { EmbeddedBackendStoppedError } from './embedded-backend-stopped.error.js';
 import { EmbeddedBackendUnavailableError } from './embedded-backend-unavailable.error.js';
 import type {
@@ -63,7 +64,8 @@ export class PgliteSession extends EventEmitter<PgliteSessionEvents> {
 
   static async open(options: PgliteSessionOptions): Promise<PgliteSession> {
     const { dataDir, searchPath, template, thread = new URL('./pglite-thread.js', import.meta.url) } = options;
-    const workerData: PgliteThreadData = { dataDir, searchPath, template };
+    const postgres = template === undefined ? undefined : await compiledPostgres();
+    const workerData: PgliteThreadData = { dataDir, searchPath, template, postgres };
     const resourceLimits = { stackSizeMb: STACK_SIZE_IN_MB };
     const worker = new Worker(thread, { workerData, resourceLimits, name: 'nestjs-jobs-pglite' });
     try {

@@ -19,7 +19,7 @@ import { settlesWithin, withTimeout } from '../with-timeout.js';
 import { isPostgresConnectionError, PostgresConnectionLostError } from './postgres-errors.js';
 import { describeLocation } from './postgres-location.js';
 import { PostgresPool } from './postgres-pool.js';
-import { TransactionConnection } from './transaction-connection.js';
+import { TransactionConnection, TransactionPool } from './transaction-connection.js';
 
 const PROBE_EVERY = 100;
 const PREPARE_EVERY = 1_000;
@@ -86,6 +86,10 @@ export class PostgresBackend extends SqlBackend {
     };
     const options = { connection: {} as ConnectionOptions, skipMetasUpdate: true };
     return new Queue(name, options, factory as unknown as BackendFactory<RedisQueueBackend>);
+  }
+
+  protected override poolOf(transaction: SqlTransaction): PgQueryable {
+    return new TransactionPool(transaction, this.options.namespace, this.location);
   }
 
   /** At once while all is well; after a failure only when a statement was answered again. */

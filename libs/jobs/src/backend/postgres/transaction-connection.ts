@@ -6,6 +6,8 @@ import { ShadowedTableError, TransactionDatabaseError } from '../backend.errors.
 const ADDING = /\b(add_job|add_jobs_bulk|add_flow)\(/;
 /** What tells whether a job was there before. */
 const LOOKING = /(?<=SELECT \* FROM )job\b/;
+/** What frees a key. */
+const FREEING = /(?<=^DELETE FROM )dedup\b/m;
 /** BullMQ's functions would add the job to a temporary table of the caller's, and it would be gone with the session. */
 const UNLESS_SHADOWED = ` WHERE to_regclass('pg_temp.job') IS NULL`;
 /** No such schema, no such function. */
@@ -26,8 +28,8 @@ export class TransactionConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
-/** Pool-shaped, as BullMQ wants it. */
-class TransactionPool implements PgPool {
+/** Pool-shaped, as BullMQ wants it. @internal */
+export class TransactionPool implements PgPool {
   constructor(
     private readonly transaction: SqlTransaction,
     private readonly schema: string,
@@ -46,6 +48,9 @@ class TransactionPool implements PgPool {
   }
 
   private qualified(text: string): string {
+    // A statement of ours.
+    if (text.includes(`"${this.schema}".job`)) return text;
+    if (FREEING.test(text)) return text.replace(FREEING, `"${this.schema}".dedup`);
     if (LOOKING.test(text)) return text.replace(LOOKING, `"${this.schema}".job`);
     if (!ADDING.test(text)) throw new Error(`nestjs-jobs: BullMQ sent an unexpected statement to add jobs: ${text}`);
     return text.replace(ADDING, `"${this.schema}".$1(`).replace(/;?\s*$/, UNLESS_SHADOWED);

@@ -4,7 +4,7 @@ import { FlowProducer, Queue, QueueEvents, type Processor, type QueueOptions } f
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
-import type { CancelMark, CancelMarks, QueueBackend, WorkerSettings } from '../queue-backend.js';
+import type { CancelMark, CancelMarks, QueueBackend, Replaced, Replacement, WorkerSettings } from '../queue-backend.js';
 import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import type { BackendLogger } from '../backend-logger.js';
@@ -15,11 +15,15 @@ import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
 import { isRedisConnectionError } from './redis-errors.js';
+import { RedisKeptResults } from './redis-kept-results.js';
 import { RedisLedger } from './redis-ledger.js';
+import { RedisLimits } from './redis-limits.js';
 import { RedisLines } from './redis-lines.js';
 import { RedisMessageLine } from './redis-messages.js';
 import { RedisTagIndex } from './redis-tag-index.js';
+import { replaceUnbegun } from './replace-unbegun.js';
 import { waitsForAnswer } from './unanswered.js';
+import { wakeJobs } from './wake-jobs.js';
 
 /** The end of `wait` that workers take from; they take of the prioritized jobs only when it is empty. */
 const GIVE_BACK = `
@@ -49,6 +53,8 @@ export class RedisBackend implements QueueBackend {
   readonly location: string;
   readonly ledger: RedisLedger;
   readonly lines: RedisLines;
+  readonly keptResults: RedisKeptResults;
+  readonly limits: RedisLimits;
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
   readonly messages: FleetMessages;
@@ -80,6 +86,8 @@ export class RedisBackend implements QueueBackend {
     this.outage.of(this.location);
     this.ledger = new RedisLedger(this.producer, this.prefix);
     this.lines = new RedisLines(this.producer, this.prefix);
+    this.keptResults = new RedisKeptResults(this.producer, this.prefix);
+    this.limits = new RedisLimits(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
     const line = new RedisMessageLine(this.producer, this.prefix, (options) => this.open(options), logger);
@@ -123,10 +131,18 @@ export class RedisBackend implements QueueBackend {
     return deferredFailures(this.producer, queue, jobIds);
   }
 
+  replaceUnbegun(queue: Queue, key: string, by: Replacement): Promise<Replaced | undefined> {
+    return replaceUnbegun(this.producer, queue, key, by);
+  }
+
   async giveBack(queue: Queue, jobId: string, token: string): Promise<boolean> {
     const names = [jobId, `${jobId}:lock`, 'active', 'stalled', 'wait', 'meta', 'marker', 'events'];
     const keys = names.map((name) => queue.toKey(name));
     return (await this.producer.eval(GIVE_BACK, keys.length, ...keys, jobId, token)) === 1;
+  }
+
+  wake(queue: Queue, jobIds: readonly string[]): Promise<void> {
+    return wakeJobs(this.producer, queue, jobIds);
   }
 
   forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {

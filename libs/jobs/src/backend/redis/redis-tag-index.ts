@@ -43,6 +43,10 @@ export class RedisTagIndex implements TagIndex {
     await Promise.all(calls);
   }
 
+  async remove(jobs: readonly Pick<TaggedJob, 'tag' | 'jobId'>[]): Promise<void> {
+    await Promise.all(jobs.map(({ tag, jobId }) => this.client.zrem(this.key(tag), jobId)));
+  }
+
   async jobsWith(tag: string): Promise<string[]> {
     const key = this.key(tag);
     const now = (await this.client.eval(NOW, 1, key)) as number;

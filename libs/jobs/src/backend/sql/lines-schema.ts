@@ -61,6 +61,15 @@ BEGIN
   RETURN found;
 END $$;
 
+CREATE OR REPLACE FUNCTION jobs_line_pass_on(
+  a_line text, a_places integer, a_patience double precision, at_time timestamptz
+) RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM jobs_line_call(a_line, a_places, a_patience, at_time);
+  RETURN (SELECT coalesce(array_agg(waiter ORDER BY turn), '{}') FROM jobs_waiter
+           WHERE line = a_line AND called_until IS NOT NULL);
+END $$;
+
 CREATE OR REPLACE FUNCTION jobs_line_take(
   a_line text, a_places integer, a_patience double precision, a_id text,
   a_ttl double precision, a_stand boolean, a_turn bigint, a_forgotten_after double precision
@@ -126,7 +135,7 @@ DECLARE
   at_time timestamptz := jobs_line_open(a_line);
 BEGIN
   DELETE FROM jobs_place WHERE line = a_line AND holder = a_id AND token = a_token;
-  RETURN jobs_line_call(a_line, a_places, a_patience, at_time);
+  RETURN jobs_line_pass_on(a_line, a_places, a_patience, at_time);
 END $$;
 
 CREATE OR REPLACE FUNCTION jobs_line_leave(
@@ -137,5 +146,5 @@ DECLARE
 BEGIN
   DELETE FROM jobs_waiter WHERE line = a_line AND waiter = a_id;
   DELETE FROM jobs_place WHERE a_with_place AND line = a_line AND holder = a_id;
-  RETURN jobs_line_call(a_line, a_places, a_patience, at_time);
+  RETURN jobs_line_pass_on(a_line, a_places, a_patience, at_time);
 END $$;`;

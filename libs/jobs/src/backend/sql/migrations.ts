@@ -1,4 +1,6 @@
 import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, runMigrations, type PgQueryable } from 'bullmq';
+import { KEPT_RESULTS_SCHEMA } from './kept-results-schema.js';
+import { LIMITS_SCHEMA } from './limits-schema.js';
 import { LINES_SCHEMA } from './lines-schema.js';
 
 /**
@@ -15,6 +17,8 @@ const STEPS = [
    );
    CREATE INDEX IF NOT EXISTS jobs_ledger_expiry ON jobs_ledger (expires_at) WHERE expires_at IS NOT NULL;`,
   LINES_SCHEMA,
+  KEPT_RESULTS_SCHEMA,
+  LIMITS_SCHEMA,
 ];
 
 /** The letters `njob`, beside BullMQ's `BULL`. */

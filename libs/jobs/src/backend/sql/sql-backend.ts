@@ -5,26 +5,31 @@ import {
   QueueEvents,
   type BackendFactory,
   type ConnectionOptions,
+  type PgQueryable,
   type Processor,
   type RedisQueueBackend,
 } from 'bullmq';
 import type { BackendLogger } from '../backend-logger.js';
 import { FleetMessages } from '../fleet-messages.js';
 import { JobsWorker } from '../jobs-worker.js';
-import type { CancelMark, CancelMarks, QueueBackend, WorkerSettings } from '../queue-backend.js';
+import type { CancelMark, CancelMarks, QueueBackend, Replaced, Replacement, WorkerSettings } from '../queue-backend.js';
 import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { readingTogether } from './reads-together.js';
+import { replaceUnbegun } from './replace-unbegun.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
+import { SqlKeptResults } from './sql-kept-results.js';
 import { SqlLedger } from './sql-ledger.js';
+import { SqlLimits } from './sql-limits.js';
 import { SqlLines } from './sql-lines.js';
 import { SqlMessageLine } from './sql-messages.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
+import { wakeJobs } from './wake-jobs.js';
 import { WindowedQueueBackend } from './windowed-queue-backend.js';
 
 /** Of what is given back, the last comes first. `seq` alone orders within one priority only. */
@@ -46,6 +51,8 @@ export abstract class SqlBackend implements QueueBackend {
   abstract readonly location: string;
   readonly ledger: SqlLedger;
   readonly lines: SqlLines;
+  readonly keptResults: SqlKeptResults;
+  readonly limits: SqlLimits;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
   readonly messages: FleetMessages;
@@ -53,11 +60,13 @@ export abstract class SqlBackend implements QueueBackend {
 
   protected constructor(
     protected readonly pool: SqlPool,
-    schema: string,
+    protected readonly schema: string,
     logger: BackendLogger,
   ) {
     this.ledger = new SqlLedger(pool);
     this.lines = new SqlLines(pool);
+    this.keptResults = new SqlKeptResults(pool);
+    this.limits = new SqlLimits(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
@@ -101,9 +110,22 @@ export abstract class SqlBackend implements QueueBackend {
     return deferredFailures(this.pool, queue, jobIds);
   }
 
+  replaceUnbegun(
+    queue: Queue,
+    key: string,
+    by: Replacement,
+    transaction?: SqlTransaction,
+  ): Promise<Replaced | undefined> {
+    return replaceUnbegun(transaction ? this.poolOf(transaction) : this.pool, this.schema, queue, key, by);
+  }
+
   async giveBack(queue: Queue, jobId: string, token: string): Promise<boolean> {
     const { rows } = await this.pool.query(GIVE_BACK, [queue.name, jobId, token]);
     return rows.length > 0;
+  }
+
+  wake(queue: Queue, jobIds: readonly string[]): Promise<void> {
+    return wakeJobs(this.pool, queue, jobIds);
   }
 
   forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {
@@ -124,6 +146,8 @@ export abstract class SqlBackend implements QueueBackend {
     return { connection: this.pool as unknown as ConnectionOptions };
   }
 
+  /** What runs statements in a transaction of the caller's. */
+  protected abstract poolOf(transaction: SqlTransaction): PgQueryable;
   abstract createQueueIn(transaction: SqlTransaction, name: string): Queue;
   abstract isConnectionError(error: unknown): boolean;
   abstract close(timeout: number): Promise<void>;

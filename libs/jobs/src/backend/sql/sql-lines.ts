@@ -1,19 +1,20 @@
 import type { PgQueryable } from 'bullmq';
 import type { Holding, Line, Lines, TakeOptions, Waiting } from '../lines.js';
 
-/** What is left of a line that nobody asked about for so long (ms) is forgotten: whoever waits asks more often. */
-const FORGOTTEN_AFTER = 24 * 60 * 60 * 1_000;
+/** What is left of a line that nobody asked about for so long (ms) is forgotten: whoever waits asks more often. @internal */
+export const FORGOTTEN_AFTER = 24 * 60 * 60 * 1_000;
 
 const TAKE = 'SELECT jobs_line_take($1, $2, $3, $4, $5, $6, $7, $8) AS taken';
 const RENEW = 'SELECT jobs_line_renew($1, $2, $3, $4) AS renewed';
 const FREE = 'SELECT jobs_line_give_up($1, $2, $3, $4, $5) AS wake';
 const LEAVE = 'SELECT jobs_line_leave($1, $2, $3, $4, $5) AS wake';
 const IS_CALLED = `
-SELECT EXISTS (
-  SELECT FROM jobs_waiter WHERE line = $1 AND waiter = $2 AND called_until > clock_timestamp()
+SELECT NOT EXISTS (
+  SELECT FROM jobs_waiter WHERE line = $1 AND waiter = $2 AND called_until IS NULL
 ) AS called`;
 
-interface Taken {
+/** What `jobs_line_take` answers. @internal */
+export interface Taken {
   readonly holds: boolean;
   readonly number: number | null;
   readonly ahead: number;
@@ -28,9 +29,7 @@ export class SqlLines implements Lines {
   async take(line: Line, id: string, { ttl, stand, turn }: TakeOptions): Promise<Holding | Waiting> {
     const values = [line.name, line.places, line.patience, id, ttl, stand, turn ?? null, FORGOTTEN_AFTER];
     const { rows } = await this.sql.query<{ taken: Taken }>(TAKE, values);
-    const { holds, number, ahead, freeIn, wake } = rows[0]!.taken;
-    if (holds) return { kind: 'holds', fencingToken: number!, wake };
-    return { kind: 'waits', turn: number ?? undefined, ahead, freeIn: Math.ceil(freeIn), wake };
+    return asTaken(rows[0]!.taken);
   }
 
   async renew(line: Line, id: string, fencingToken: number, ttl: number): Promise<boolean> {
@@ -54,4 +53,10 @@ export class SqlLines implements Lines {
     const { rows } = await this.sql.query<{ called: boolean }>(IS_CALLED, [line.name, id]);
     return rows[0]!.called;
   }
+}
+
+/** @internal */
+export function asTaken({ holds, number, ahead, freeIn, wake }: Taken): Holding | Waiting {
+  if (holds) return { kind: 'holds', fencingToken: number!, wake };
+  return { kind: 'waits', turn: number ?? undefined, ahead, freeIn: Math.ceil(freeIn), wake };
 }

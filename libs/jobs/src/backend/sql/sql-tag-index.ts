@@ -22,6 +22,11 @@ INSERT INTO jobs_ledger AS old (collection, key, value, expires_at)
 SELECT collection, key, 'true'::jsonb, expires_at FROM entry ORDER BY collection, key
 ON CONFLICT (collection, key) DO UPDATE SET expires_at = greatest(old.expires_at, EXCLUDED.expires_at)`;
 
+const REMOVE = `
+DELETE FROM jobs_ledger WHERE (collection, key) IN (
+  SELECT 'tag:' || tag, "jobId" FROM jsonb_to_recordset($1::jsonb) AS entry (tag text, "jobId" text)
+)`;
+
 const LIST = `
 SELECT key FROM jobs_ledger WHERE collection = 'tag:' || $1 AND expires_at > clock_timestamp()
 ORDER BY key COLLATE "C"`;
@@ -32,6 +37,10 @@ export class SqlTagIndex implements TagIndex {
 
   async add(jobs: readonly TaggedJob[]): Promise<void> {
     await this.sql.query(ADD, [JSON.stringify(jobs), jobs.length]);
+  }
+
+  async remove(jobs: readonly Pick<TaggedJob, 'tag' | 'jobId'>[]): Promise<void> {
+    await this.sql.query(REMOVE, [JSON.stringify(jobs)]);
   }
 
   async jobsWith(tag: string): Promise<string[]> {
