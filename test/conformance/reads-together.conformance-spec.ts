@@ -30,8 +30,11 @@ describe.each(backends)('many jobs that are looked at together on $name', (backe
     expect(statuses['default_unknown']).toBeNull();
     for (const [n, { id }] of handles.entries())
       expect(statuses[id]).toMatchObject({ id, state: 'succeeded', result: n });
+    // Workers and the watchdog ask too; what names none of these jobs is theirs.
+    const ours = query?.mock.calls.filter((call) => JSON.stringify(call).includes('default_')) ?? [];
     // When BullMQ reads a job by another statement, this is where it shows.
-    expect(query?.mock.calls.length ?? 0).toBeLessThanOrEqual(Math.ceil((2 * (JOBS + 2)) / 100) + 3);
+    expect(ours.length).toBeLessThanOrEqual(Math.ceil((2 * (JOBS + 2)) / 100));
+    expect(ours.length > 0).toBe(sql !== undefined);
     query?.mockRestore();
   });
 });

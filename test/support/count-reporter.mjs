@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
-/** @typedef {Record<'numPassedTests' | 'numFailedTests' | 'numPendingTests' | 'numTodoTests' | 'numRuntimeErrorTestSuites', number>} JestResults */
+/** @typedef {Counts & { file: string }} FailedFile a file with a failed test, or that could not be loaded */
+/** @typedef {Record<'numPassedTests' | 'numFailedTests' | 'numPendingTests' | 'numTodoTests' | 'numRuntimeErrorTestSuites', number>} JestCounts */
+/** @typedef {Record<'numPassingTests' | 'numFailingTests' | 'numPendingTests' | 'numTodoTests', number> & { testFilePath: string, testExecError?: unknown }} FileResult */
+/** @typedef {JestCounts & { testResults: FileResult[] }} JestResults */
 
 /** Hands the counts to the runner, which prints them after everything else; without the runner it prints them itself. */
 export default class CountReporter {
@@ -13,11 +16,24 @@ export default class CountReporter {
     const counts = countsOf(results);
     const file = process.env.JOBS_TEST_COUNT_FILE;
     if (file === undefined) console.log(countLine(counts));
-    else writeFileSync(file, JSON.stringify(counts));
+    else writeFileSync(file, JSON.stringify({ counts, failedFiles: failedFilesOf(results) }));
   }
 }
 
 /** @param {JestResults} results
+ * @returns {FailedFile[]} */
+export function failedFilesOf({ testResults }) {
+  return testResults
+    .map((each) => ({
+      file: each.testFilePath,
+      passed: each.numPassingTests,
+      failed: each.numFailingTests + (each.testExecError ? 1 : 0),
+      skipped: each.numPendingTests + each.numTodoTests,
+    }))
+    .filter(({ failed }) => failed > 0);
+}
+
+/** @param {JestCounts} results
  * @returns {Counts} */
 export function countsOf(results) {
   return {

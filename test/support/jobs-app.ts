@@ -28,7 +28,13 @@ export async function startJobsApp(settings: JobsAppSettings): Promise<JobsApp> 
     controllers,
     imports: [
       ...imports,
-      JobsModule.forRoot({ connection: backend.connection()!, namespace: uniqueNamespace(), ...options }),
+      JobsModule.forRoot({
+        connection: backend.connection()!,
+        namespace: uniqueNamespace(),
+        // Two busy cores are no outage.
+        connectTimeout: '10s',
+        ...options,
+      }),
     ],
   })
     // While it compiles, the backend may have something to say already.

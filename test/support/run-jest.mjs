@@ -13,7 +13,7 @@ const QUICK_WASM = '--liftoff-only';
  * @param {import('./interruption.mjs').Interruption} interruption
  * @param {string[]} parameters
  * @param {Record<string, string>} env
- * @returns {Promise<{ code: number, counts?: import('./count-reporter.mjs').Counts }>}
+ * @returns {Promise<{ code: number, counts?: import('./count-reporter.mjs').Counts, failedFiles?: import('./count-reporter.mjs').FailedFile[] }>}
  */
 export async function runJest(interruption, parameters, env) {
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-jobs-counts-'));
@@ -27,7 +27,7 @@ export async function runJest(interruption, parameters, env) {
     });
   try {
     const { code } = await interruption.whileRunning(start);
-    return existsSync(countFile) ? { code, counts: JSON.parse(readFileSync(countFile, 'utf8')) } : { code };
+    return existsSync(countFile) ? { code, ...JSON.parse(readFileSync(countFile, 'utf8')) } : { code };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { selectBackends, UnknownBackendError } from './backend-selection.mjs';
 import { buildTargets } from './build-targets.mjs';
 import { countLine, sumOf } from './count-reporter.mjs';
+import { againAlone } from './failed-again.mjs';
 import { Interruption, InterruptedError } from './interruption.mjs';
 import { runJest } from './run-jest.mjs';
 import { backendServices } from './services/index.mjs';
@@ -35,10 +36,13 @@ async function run() {
   const runs = jestParameters.length > 0 ? [jestParameters] : [MEASURED, ['--ignoreProjects', 'measured']];
   const results = [];
   for (const each of runs) results.push(await runJest(interruption, each, env));
-  return {
+  const first = {
     code: results.find(({ code }) => code !== 0)?.code ?? 0,
     counts: sumOf(results.flatMap((result) => result.counts ?? [])),
+    failedFiles: results.flatMap((result) => result.failedFiles ?? []),
   };
+  if (jestParameters.length > 0 || process.env.JOBS_TEST_FULL) return first;
+  return againAlone(first, (files) => runJest(interruption, ['--runInBand', '--runTestsByPath', ...files], env));
 }
 
 /** @type {import('./count-reporter.mjs').Counts | undefined} */
