@@ -99,6 +99,22 @@ export type { SqlTransaction } from './backend/sql-transaction.js';
 export { DataDirectoryLockedError } from './backend/embedded/data-directory-locked.error.js';
 export { EmbeddedBackendStoppedError } from './backend/embedded/embedded-backend-stopped.error.js';
 export { EmbeddedBackendUnavailableError } from './backend/embedded/embedded-backend-unavailable.error.js';
+export { Signature } from './canvas/signature.js';
+export type { SignableTask, Signing } from './canvas/task-signing.js';
+export type { SignatureOptions } from './canvas/signature-options.js';
+export { chain, chord, chunks, group, map, starmap, type GroupOptions } from './canvas/canvas.js';
+export type { GroupSignature, Settled } from './canvas/canvas-types.js';
+export type { CanvasJson } from './canvas/canvas-json.js';
+export type { CanvasFailure } from './canvas/canvas-failure.js';
+export { CanvasHandle, type CanvasStatus } from './canvas/canvas-handle.js';
+export type { CanvasCounts } from './canvas/canvas-reader.js';
+export type { StartOptions } from './canvas/canvas-starter.js';
+export {
+  AbandonedCanvasError,
+  CanvasPayloadError,
+  CanvasTooLargeError,
+  InvalidCanvasError,
+} from './canvas/canvas.errors.js';
 export { JobLocks } from './locking/job-locks.js';
 export { HeldLock } from './locking/held-lock.js';
 export { LockBusyError, LockLostError } from './locking/lock.errors.js';

@@ -3,6 +3,15 @@ import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { QUEUE_BACKEND } from './backend/backend.tokens.js';
 import { openBackend } from './backend/open-backend.js';
 import type { QueueBackend } from './backend/queue-backend.js';
+import { CanvasCallbacks } from './canvas/canvas-callbacks.js';
+import { CanvasFlows } from './canvas/canvas-flows.js';
+import { CanvasGate } from './canvas/canvas-gate.js';
+import { CanvasMembers } from './canvas/canvas-members.js';
+import { CanvasNodes } from './canvas/canvas-nodes.js';
+import { CanvasPlacer } from './canvas/canvas-placer.js';
+import { CanvasReader } from './canvas/canvas-reader.js';
+import { CanvasStarter } from './canvas/canvas-starter.js';
+import { ChildResults } from './canvas/child-results.js';
 import { BackgroundWork } from './client/background-work.js';
 import { JobReader } from './client/job-reader.js';
 import { JobsClient } from './client/jobs-client.js';
@@ -74,6 +83,15 @@ import { TaskSettings } from './task/task.settings.js';
     RateLimits,
     JobLimits,
     LimitDeclarations,
+    CanvasFlows,
+    CanvasPlacer,
+    CanvasGate,
+    CanvasReader,
+    CanvasStarter,
+    ChildResults,
+    CanvasNodes,
+    CanvasCallbacks,
+    CanvasMembers,
     JobsService,
   ],
   exports: [
@@ -92,6 +110,10 @@ import { TaskSettings } from './task/task.settings.js';
     JobLocks,
     RateLimits,
     JobLimits,
+    CanvasPlacer,
+    CanvasNodes,
+    CanvasCallbacks,
+    CanvasMembers,
     JobsService,
   ],
 })

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq';
 import type { Bucket, LimitRule, Ticket } from '../backend/limits.js';
+import type { CanvasPart } from '../canvas/canvas-part.js';
 import { isPlainObject } from '../options/jobs-options.error.js';
 
 /**
@@ -32,6 +33,8 @@ export interface JobEnvelope {
   o?: string;
   /** Of such a job: the id of the first that was done again. */
   i?: string;
+  /** What it is of a canvas. */
+  c?: CanvasPart;
   /** The id of the job that does it again; written when it has failed. Nothing else may come first in the stored text. */
   w?: string;
 }

@@ -1,5 +1,6 @@
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { readCancelMark, readCancelRequest, type Cancellation } from './cancel-mark.js';
+import { withEnvelope, type StoredJob } from './envelope.js';
 import type { Queues } from './queues.js';
 
 /** A job of a flow, as BullMQ names it to the others. */
@@ -15,8 +16,8 @@ const PAGE = 500;
 /** In SQL BullMQ counts those that it has read, and would skip as many as have left meanwhile. */
 const ALL = 2 ** 31 - 1;
 
-/** Of what BullMQ writes: prefix, queue and id, of which only the prefix may have colons. */
-function memberOf(key: string): FlowMember {
+/** Of what BullMQ writes: prefix, queue and id, of which only the prefix may have colons. @internal */
+export function memberOf(key: string): FlowMember {
   const [id, queue] = key.split(':').reverse();
   return { queue: queue!, id: id! };
 }
@@ -39,18 +40,20 @@ export async function* openChildren(
 }
 
 /**
- * The cancellation of the child that a job is failed for: a job is not failed because another one was cancelled. Until it
- * has ended, another child may still overwrite what it ends for.
+ * The child that a job is failed for; undefined when it is not kept, and for any other failure. Until the job has ended,
+ * another child may still overwrite what it ends for.
  *
  * @internal
  */
-export async function cancellationOfChild(
-  failure: string | undefined,
-  queues: Queues,
-): Promise<Cancellation | undefined> {
+export async function failedChild(failure: string | undefined, queues: Queues): Promise<StoredJob | undefined> {
   const key = CHILD_FAILED.exec(failure ?? '')?.[1];
   if (key === undefined) return undefined;
   const { queue, id } = memberOf(key);
   const child = await queues.get(queue).getJob(id);
-  return readCancelMark(child?.failedReason) ?? readCancelRequest(child?.failedReason);
+  return child && withEnvelope(child);
+}
+
+/** Of a job that has failed in the eyes of BullMQ. @internal */
+export function cancellationIn(job: StoredJob | undefined): Cancellation | undefined {
+  return readCancelMark(job?.failedReason) ?? readCancelRequest(job?.failedReason);
 }

@@ -51,7 +51,8 @@ export class JobCanceller {
     return isCancelled;
   }
 
-  private async cancelChildren(parent: FlowMember, reason: string | undefined): Promise<void> {
+  /** Whatever a job waits for, and not the job itself. */
+  async cancelChildren(parent: FlowMember, reason: string | undefined): Promise<void> {
     const pages = openChildren(parent, this.queues, this.backend);
     for (;;) {
       const { done, value: children } = await this.sender.reach(() => pages.next());

@@ -1,6 +1,6 @@
 /**
  * Where a job stands. `scheduled`: its time has not come, at first or again; `pending`: it may run; `blocked`: it waits
- * for children, only in a flow of BullMQ's; `running`; `retrying`: it waits for its next attempt; the last three never
+ * for other parts of its canvas; `running`; `retrying`: it waits for its next attempt; the last three never
  * change again.
  *
  * @publicApi
@@ -70,6 +70,8 @@ export interface JobStatus {
   /** The job whose result this one has: it had the same key of {@link Idempotent}, and this one was not run. */
   deduplicatedBy?: string;
   error?: JobErrorInfo;
+  /** Of a part of a canvas that failed only because another part did, and was not run: that other one. */
+  failedJob?: string;
   /**
    * Why a pending job is not run although it is its turn: `unknown-task`, no worker that saw it has its task; `lock`,
    * others hold what it needs; `idempotency`, one with its key runs; `limit`, it would be too many. It takes no worker's
@@ -84,6 +86,8 @@ export interface JobStatus {
   };
   /** The job that it was enqueued from, directly or over others; absent when there is none. */
   rootId?: string;
+  /** Of a part of a canvas: the job that waits for this one. */
+  parentId?: string;
   /** Of a job of an {@link OnFailure} handler: the job that failed. */
   failureOf?: string;
   /** The failed job that it does again, see {@link DeadLetters.redrive}. */

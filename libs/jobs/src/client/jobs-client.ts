@@ -8,7 +8,7 @@ import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { JobNotFoundError } from './client.errors.js';
 import { claimInDoubt } from './current-job.js';
-import { enqueueCall } from './enqueue-call.js';
+import { enqueueCall, type EnqueueCall } from './enqueue-call.js';
 import { assertTaskRef, readEntries, type EnqueuedJobs, type EnqueueEntries } from './enqueue-entries.js';
 import { EnqueueManyError } from './enqueue-many.error.js';
 import {
@@ -54,6 +54,8 @@ export class JobsClient implements JobOperations {
   private readonly preparer: JobPreparer;
   private readonly sender: JobSender;
   private readonly canceller: JobCanceller;
+  /** Milliseconds for which the tag index names a job, beside those of its delay. */
+  readonly taggedFor: number;
 
   constructor(
     private readonly queues: Queues,
@@ -64,8 +66,8 @@ export class JobsClient implements JobOperations {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     this.preparer = new JobPreparer(settings, routing, options);
-    const taggedFor = Math.max(options.keepFor, options.keepFailedFor) + LONGEST_WAIT;
-    this.sender = new JobSender(queues, backend, reader, { ...options, taggedFor });
+    this.taggedFor = Math.max(options.keepFor, options.keepFailedFor) + LONGEST_WAIT;
+    this.sender = new JobSender(queues, backend, reader, { ...options, taggedFor: this.taggedFor });
     this.canceller = new JobCanceller(queues, backend, reader, this.sender);
   }
 
@@ -112,6 +114,11 @@ export class JobsClient implements JobOperations {
     return purged;
   }
 
+  /** What a call becomes; nothing is sent. */
+  prepare(call: EnqueueCall): PreparedJob | Promise<PreparedJob> {
+    return this.preparer.prepare(call);
+  }
+
   /** Stores jobs that were prepared elsewhere, and tells what became of each, in their order. */
   sendPrepared(jobs: readonly PreparedJob[]): Promise<(Sent | Error)[]> {
     return this.sender.sendMany(jobs, undefined);
@@ -138,6 +145,11 @@ export class JobsClient implements JobOperations {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) throw new JobNotFoundError(id);
     return isFlow ? this.canceller.cancelFlow(queueName, id, reason) : this.canceller.cancel(queueName, id, reason);
+  }
+
+  /** What a job waits for, at any depth. */
+  cancelBelow(queue: string, id: string, reason: string | undefined): Promise<void> {
+    return this.canceller.cancelChildren({ queue, id }, reason);
   }
 
   cancelByTag(tag: string, reason: string | undefined): Promise<CancelReport> {

@@ -1,5 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
+import type { CanvasHandle } from '../canvas/canvas-handle.js';
+import { CanvasStarter, type StartOptions } from '../canvas/canvas-starter.js';
+import type { Signature } from '../canvas/signature.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { JobLocks } from '../locking/job-locks.js';
@@ -53,6 +56,7 @@ export class JobsService {
     private readonly queues: Queues,
     private readonly settings: TaskSettings,
     private readonly work: BackgroundWork,
+    private readonly canvases: CanvasStarter,
     /** The jobs that failed: to list, to redrive and to discard. */
     readonly deadLetters: DeadLetters,
     /** Locks and semaphores for any code, in the whole fleet. */
@@ -126,6 +130,36 @@ export class JobsService {
     options?: EnqueueTransaction,
   ): Promise<EnqueuedJobs<Refs>> {
     return this.client.enqueueMany<Refs>(entries, options);
+  }
+
+  /**
+   * Starts a canvas: a {@link chain}, a {@link group}, a {@link chord}, or a single signature. What is known of it is stored
+   * in one step, all or nothing, up to some hundred jobs; what depends on results, and what is too much for one step, is
+   * added by jobs of the library's own, which go on after any crash. Once this resolves the canvas is run to its end.
+   *
+   * A group of a large iterable is added while it is read: then this resolves when all members are there, and they run
+   * meanwhile. When this process dies before that, the canvas fails with {@link AbandonedCanvasError}.
+   *
+   * @param canvas - one that needs no result of a step before.
+   * @param options - for each part that does not set its own; `tags` for all.
+   * @throws {@link InvalidCanvasError}, {@link CanvasTooLargeError}, and what {@link enqueue} throws: then nothing is
+   * enqueued, unless it was a large iterable that threw.
+   * @example
+   * ```ts
+   * import { chord, taskContract, type JobsService } from 'nestjs-jobs';
+   *
+   * const measure = taskContract<string, number>('file.measure');
+   * const sum = taskContract<number[], number>('numbers.sum');
+   *
+   * export async function total(jobs: JobsService, files: string[]): Promise<number> {
+   *   const canvas = chord(files.map((file) => measure.s(file)), sum.s());
+   *   const started = await jobs.start(canvas, { priority: 7, expiresIn: '1h', tags: ['totals'] });
+   *   return started.result({ timeout: '5m' });
+   * }
+   * ```
+   */
+  start<Result>(canvas: Signature<undefined, Result>, options?: StartOptions): Promise<CanvasHandle<Result>> {
+    return this.canvases.start(canvas, options);
   }
 
   /** The handle of a job by its id; whether there is such a job shows when it is asked. */

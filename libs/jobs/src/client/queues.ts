@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Queue, QueueEvents } from 'bullmq';
+import type { FlowProducer, Queue, QueueEvents } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
@@ -12,6 +12,7 @@ export class Queues {
   private readonly logger = new Logger('Jobs');
   private readonly queues = new Map<string, Queue>();
   private readonly events = new Map<string, QueueEvents>();
+  private flowProducer: FlowProducer | undefined;
   private isClosed = false;
 
   constructor(@Inject(QUEUE_BACKEND) private readonly backend: QueueBackend) {}
@@ -28,6 +29,12 @@ export class Queues {
       this.queues.set(name, queue);
     }
     return queue;
+  }
+
+  /** Adds jobs of several queues in one step. */
+  flows(): FlowProducer {
+    this.flowProducer ??= this.backend.createFlowProducer().on('error', this.reportErrorOf('(flows)'));
+    return this.flowProducer;
   }
 
   /** Hints that something happened; an event may be lost, so whoever needs to know re-reads. */
@@ -48,9 +55,11 @@ export class Queues {
   /** Waits at most `timeout` ms: without its connection a BullMQ object may never close. */
   async close(timeout: number): Promise<void> {
     this.isClosed = true;
-    const closing = [...this.events.values(), ...this.queues.values()].map((each) => each.close());
+    const flows = this.flowProducer ? [this.flowProducer] : [];
+    const closing = [...this.events.values(), ...this.queues.values(), ...flows].map((each) => each.close());
     this.events.clear();
     this.queues.clear();
+    this.flowProducer = undefined;
     await settlesWithin(timeout, Promise.allSettled(closing));
   }
 

@@ -1,6 +1,7 @@
 import type { JobState as EngineState } from 'bullmq';
 import { NEVER_RAN, readAttempts } from '../retry/attempt-record.js';
 import { readCancelMark, readCancelRequest, type Cancellation } from './cancel-mark.js';
+import { readChildFailure } from './child-failure.js';
 import { maxAttempts, progressOf, saidOfAttempt, type ProgressRecord, type StoredJob, type Waits } from './envelope.js';
 import type { JobAttempt, JobErrorInfo, JobState, JobStatus } from './job-status.js';
 import { unpackResult } from './stored-result.js';
@@ -15,6 +16,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
   const attempts = attemptsOf(job, state, failures);
   const attempt = attempts.length;
   const said = ahead ?? saidOf(attempt, job);
+  const along = state === 'failed' ? readChildFailure(job.failedReason) : undefined;
   const { result, reason, deduplicatedBy } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
   return {
     id: job.id!,
@@ -35,9 +37,11 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     ...when('finishedAt', job.finishedOn),
     ...(state === 'succeeded' && { result }),
     ...(deduplicatedBy !== undefined && { deduplicatedBy }),
-    ...(state === 'failed' && { error: failureOf(job, records) }),
+    ...(state === 'failed' && { error: along?.error ?? failureOf(job, records) }),
+    ...(along && { failedJob: along.jobId }),
     ...(state === 'pending' && ahead?.waits && { waitingFor: waitingFor(ahead.waits) }),
     ...(job.data.r !== undefined && { rootId: job.data.r }),
+    ...(job.parent?.id !== undefined && { parentId: job.parent.id }),
     ...(job.data.f !== undefined && { failureOf: job.data.f }),
     ...(job.data.o !== undefined && { redriveOf: job.data.o }),
     ...(job.data.w !== undefined && { redrivenAs: job.data.w }),

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { FailedJob, FailedRange } from '../backend/failed-jobs.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { CANCEL_MARK } from '../client/cancel-mark.js';
+import { NO_DEAD_LETTER, readChildFailure } from '../client/child-failure.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { JobReader } from '../client/job-reader.js';
@@ -66,7 +66,7 @@ export class DeadLetterReader {
     after: FailedRange['after'],
   ): ReturnType<QueueBackend['failed']['page']> {
     const from = Math.max(filter.from, this.keptSince());
-    const range = { order, from, to: filter.to, after, most, exceptReason: CANCEL_MARK };
+    const range = { order, from, to: filter.to, after, most, exceptReason: NO_DEAD_LETTER };
     return this.client.reach(() => this.backend.failed.page(this.queues.get(queue), range));
   }
 
@@ -92,7 +92,8 @@ export class DeadLetterReader {
     const { job, state } = found;
     if (state === 'failed' && job.finishedOn! < this.keptSince()) throw new DeadLetterNotFoundError(id);
     const status = readStatus(job, state);
-    if (status.state !== 'failed') throw new DeadLetterNotFoundError(id, status.state);
+    if (status.state !== 'failed' || readChildFailure(job.failedReason))
+      throw new DeadLetterNotFoundError(id, status.state);
     return job;
   }
 

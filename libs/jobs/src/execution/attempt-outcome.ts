@@ -1,3 +1,4 @@
+import type { PlacedCanvas } from '../canvas/placed-canvas.js';
 import type { Waits } from '../client/envelope.js';
 import { RetryLater } from './control-exceptions.js';
 import { isFinal } from './final-errors.js';
@@ -52,7 +53,8 @@ export interface ParkedAttempt {
  * How an attempt ended; decided by the executor alone. The set is closed.
  *
  * `skipped` is a success with a reason, `snoozed` waits for its time again, `released` is given back unfinished, and
- * `parked` has stepped out of its slot: the last three spend no attempt. A `cancelled` one was not run at all, or has an
+ * `parked` has stepped out of its slot, and `replaced` waits
+ * for the canvas that it has replaced itself with: the last four spend no attempt. A `cancelled` one was not run at all, or has an
  * `error`. Of a `lost` one nothing is told: the job is somebody else's.
  *
  * @internal
@@ -70,6 +72,7 @@ export type AttemptOutcome =
   | { readonly kind: 'snoozed'; readonly until: number }
   | { readonly kind: 'released'; readonly until: number }
   | ParkedAttempt
+  | { readonly kind: 'replaced'; readonly canvas: PlacedCanvas }
   | { readonly kind: 'lost' };
 
 /** A failure of an attempt that was told to stop, unless the task says itself how the job is to go on. @internal */

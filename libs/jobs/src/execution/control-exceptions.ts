@@ -1,4 +1,5 @@
 import { IntrinsicException } from '@nestjs/common';
+import type { PlacedCanvas } from '../canvas/placed-canvas.js';
 import { invalidArgument, requireDuration } from '../client/invalid-argument.error.js';
 import type { Duration } from '../options/jobs-options.js';
 import { readRetryAfter } from '../retry/retry-after.js';
@@ -172,8 +173,17 @@ export class Park extends IntrinsicException {
   }
 }
 
+/** Thrown by `job.replaceWith`: the job waits for another canvas, and has the result of that. @internal */
+export class Replaced extends IntrinsicException {
+  override readonly name: string = 'Replaced';
+
+  constructor(readonly canvas: PlacedCanvas) {
+    super('The job is replaced by a canvas.');
+  }
+}
+
 /** What a task throws to say how its job goes on. @internal */
-export type ControlException = NonRetryableError | RetryLater | Snooze | Skip | Park;
+export type ControlException = NonRetryableError | RetryLater | Snooze | Skip | Park | Replaced;
 
 /** @internal */
 export function isControlException(error: unknown): error is ControlException {
@@ -183,6 +193,7 @@ export function isControlException(error: unknown): error is ControlException {
       error instanceof RetryLater ||
       error instanceof Snooze ||
       error instanceof Skip ||
-      error instanceof Park)
+      error instanceof Park ||
+      error instanceof Replaced)
   );
 }

@@ -1,4 +1,6 @@
-import type { TaskRef } from '../task/task-ref.js';
+import type { CanvasPlacer } from '../canvas/canvas-placer.js';
+import type { Signature } from '../canvas/signature.js';
+import type { TaskRef } from '../task/task-reference.js';
 import { JobCancelledError } from '../client/client.errors.js';
 import { currentJob, runAsJob, type CurrentJob } from '../client/current-job.js';
 import { maxAttempts, type ProgressRecord, type StoredJob } from '../client/envelope.js';
@@ -9,7 +11,7 @@ import type { Tell } from '../client/tell.js';
 import { AttemptClaim } from './attempt-claim.js';
 import { AttemptGate } from './attempt-gate.js';
 import { AttemptSays } from './attempt-says.js';
-import { isControlException, Park, type ControlException } from './control-exceptions.js';
+import { isControlException, Park, Replaced, type ControlException } from './control-exceptions.js';
 import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
 import { keyOfJob } from './idempotency-key.js';
 import type { JobClaims } from './job-claims.js';
@@ -41,6 +43,7 @@ export class JobContext implements CurrentJob {
     private readonly client: Pick<JobsClient, 'enqueue'>,
     claims: Pick<JobClaims, 'lease' | 'holds'>,
     tell: Tell,
+    private readonly placer: Pick<CanvasPlacer, 'placeAll'>,
   ) {
     this.gate = new AttemptGate(stored, tell, this);
     this.claim = new AttemptClaim(stored, claims);
@@ -174,6 +177,48 @@ export class JobContext implements CurrentJob {
     this.assertRunning('enqueue');
     // The call may come from an event whose listeners run outside of the task.
     return runAsJob(this, () => this.client.enqueue(ref, ...args));
+  }
+
+  /**
+   * Ends the run, and has another canvas take the job's place: the job waits for it, without a slot, and ends as it ends,
+   * with its result. So the job keeps its place in its own canvas, its links and its errbacks, and the new jobs have its
+   * headers and its tags. It spends no attempt, and what is thrown after it counts no more. Write `return
+   * job.replaceWith(canvas)`.
+   *
+   * The idea is Celery's `self.replace`.
+   *
+   * @throws {@link InvalidCanvasError}, {@link AttemptEndedError}, and what `enqueue` throws; else it never returns.
+   * @example
+   * ```ts
+   * import { Injectable } from '@nestjs/common';
+   * import { chord, type JobContext, Task, task } from 'nestjs-jobs';
+   *
+   * @Injectable()
+   * export class Totals {
+   *   @Task()
+   *   async ofMonth(payload: { days: string[] }, job: JobContext): Promise<number> {
+   *     const days = payload.days.map((day) => task(Totals, 'ofDay').s(day));
+   *     return job.replaceWith(chord(days, task(Totals, 'sum').s()));
+   *   }
+   *
+   *   @Task()
+   *   async ofDay(day: string): Promise<number> {
+   *     return day.length;
+   *   }
+   *
+   *   @Task()
+   *   async sum(numbers: number[]): Promise<number> {
+   *     return numbers.reduce((sum, n) => sum + n, 0);
+   *   }
+   * }
+   * ```
+   */
+  async replaceWith<Result>(canvas: Signature<undefined, Result>): Promise<never> {
+    const doubt = this.claimInDoubt();
+    if (doubt) await doubt;
+    this.assertRunning('replaceWith');
+    const placed = await runAsJob(this, () => this.placer.placeAll(canvas, { stamps: this.tags }));
+    throw new Replaced(placed.canvas);
   }
 
   /**

@@ -1,4 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { CanvasMembers, forEach } from '../canvas/canvas-members.js';
+import { CanvasNodes } from '../canvas/canvas-nodes.js';
+import { CanvasPlacer } from '../canvas/canvas-placer.js';
+import type { JobCancelledError } from '../client/client.errors.js';
 import {
   attemptNumber,
   hasBegun,
@@ -19,7 +23,7 @@ import { retryDelay } from '../retry/retry-policy.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import type { AttemptOutcome, CancelledAttempt, FailedAttempt } from './attempt-outcome.js';
-import { Park, RetryLater, Skip, Snooze } from './control-exceptions.js';
+import { Park, Replaced, RetryLater, Skip, Snooze } from './control-exceptions.js';
 import { Deadlines, type Watch } from './deadlines.js';
 import { HardTimeLimitError, JobStalledError, SoftTimeLimitError, UnknownTaskError } from './execution.errors.js';
 import { mayBeRetried } from './final-errors.js';
@@ -46,6 +50,9 @@ export class TaskExecutor {
     private readonly client: JobsClient,
     private readonly origins: FailureOrigins,
     private readonly checks: ResultCheck,
+    private readonly nodes: CanvasNodes,
+    private readonly members: CanvasMembers,
+    private readonly placer: CanvasPlacer,
     queues: Queues,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -57,14 +64,26 @@ export class TaskExecutor {
     if (expiresAt !== undefined && expiresAt < Date.now() && !hasBegun(job)) {
       return { kind: 'cancelled', reason: 'expired' };
     }
+    const { c: part } = job.data;
+    if (part?.n) return this.nodes.run(job, tell);
     const task = this.registry.find(job.name);
     if (!task) return this.waitForCode(job);
     if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
     if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
+    if (part?.x) return this.members.replaced(job, part.x, tell);
+    if (part?.j !== undefined) return this.runMember(task, job, tell);
     if (!waitedForCode(job)) return this.run(task, job, tell);
     return tell(() => this.rememberBegin(job), REFUSED_FOR).then(() => this.run(task, job, tell));
+  }
+
+  /** Of a canvas: its payload is made of the results of others. */
+  private async runMember(task: TaskDefinition, job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
+    const made = await this.members.payloadOf(job, tell);
+    if ('error' in made) return this.afterError(task, job, undefined, made.error);
+    if (waitedForCode(job)) await tell(() => this.rememberBegin(job), REFUSED_FOR);
+    return this.run(task, job, tell, made.payload);
   }
 
   private async handleFailure(task: TaskDefinition, job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
@@ -80,7 +99,7 @@ export class TaskExecutor {
     tell: Tell,
     payload = job.data.p,
   ): AttemptOutcome | Promise<AttemptOutcome> {
-    const context = new JobContext(job, this.client, this.claims, tell);
+    const context = new JobContext(job, this.client, this.claims, tell, this.placer);
     this.running.add(context);
     // Others may have blocked this process, or it was frozen, since the job was fetched.
     const doubt = context.claimInDoubt();
@@ -118,7 +137,7 @@ export class TaskExecutor {
         else finish();
       };
       const cutOff = (error: Error): void => {
-        end(() => ({ ...this.afterError(task, job, context, error), leftRunning: true }));
+        end(() => ({ ...this.afterError(task, job, context.cancelled, error), leftRunning: true }));
         context.cutOff(error);
         this.running.left(context);
       };
@@ -145,7 +164,7 @@ export class TaskExecutor {
       if (context.cancelled) onCancel();
       const onThrow = (error: unknown): void => end(() => this.afterThrow(task, job, context, error));
       try {
-        JobContext.run(context, () => this.handlerOf(task)(payload, context)).then(
+        JobContext.run(context, () => this.handlerOf(task, job)(payload, context)).then(
           (result) => end(() => this.afterReturn(task, job, context, result)),
           onThrow,
         );
@@ -180,8 +199,11 @@ export class TaskExecutor {
     const error = context.control ?? thrown;
     if (error instanceof Park) return this.afterPark(context, error);
     if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
-    if (context.cancelled) return this.afterError(task, job, context, error);
-    if (!(error instanceof Snooze)) return this.afterError(task, job, context, error);
+    if (error instanceof Replaced) {
+      return context.written().then(() => ({ kind: 'replaced', canvas: error.canvas }));
+    }
+    if (context.cancelled) return this.afterError(task, job, context.cancelled, error);
+    if (!(error instanceof Snooze)) return this.afterError(task, job, context.cancelled, error);
     const until = Date.now() + error.delay;
     return context.written().then(() => ({ kind: 'snoozed', until }));
   }
@@ -199,7 +221,7 @@ export class TaskExecutor {
   private afterError(
     task: TaskDefinition,
     job: StoredJob,
-    { cancelled }: JobContext,
+    cancelled: JobCancelledError | undefined,
     error: unknown,
   ): FailedAttempt | CancelledAttempt {
     if (cancelled) return { kind: 'cancelled', reason: cancelled.reason, error };
@@ -243,13 +265,13 @@ export class TaskExecutor {
     await job.updateProgress(said satisfies ProgressRecord);
   }
 
-  private handlerOf(task: TaskDefinition): TaskHandler {
+  private handlerOf(task: TaskDefinition, { data }: StoredJob): TaskHandler {
     let handler = this.handlers.get(task);
     if (!handler) {
       handler = this.contexts.create(task);
       this.handlers.set(task, handler);
     }
-    return handler;
+    return data.c?.r ? forEach(handler) : handler;
   }
 }
 

@@ -1,3 +1,4 @@
+import { CANVAS_QUEUE } from '../canvas/canvas-part.js';
 import { InvalidArgumentError } from '../client/invalid-argument.error.js';
 import type { LimitRule } from '../backend/limits.js';
 import { resolveLimitRule, type RateLimitRule } from '../limits/limit-rule.js';
@@ -18,6 +19,8 @@ const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 /** A hundred years: the store measures it, not a timer. */
 const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
+/** Jobs of the library's own that a process does at the same time. */
+const NODE_CONCURRENCY = 10;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
 
 const DEFAULT_RETRY: ResolvedRetryPolicy = {
@@ -115,6 +118,8 @@ function resolveQueues(
   for (const [name, value] of Object.entries({ [defaultQueue]: undefined, ...declared })) {
     const path = `queues.${name}`;
     if (!QUEUE_NAME.test(name)) throw new InvalidJobsOptionsError(path, QUEUE_NAME_RULE, name);
+    if (name === CANVAS_QUEUE)
+      throw new InvalidJobsOptionsError(path, "another name: this queue is the library's own", name);
     const queue = new OptionReader(value, path, ['concurrency', 'rateLimit', 'defaults']);
     queues.set(name, {
       concurrency: queue.count('concurrency', 10),
@@ -122,6 +127,8 @@ function resolveQueues(
       defaults: resolveDefaults(queue.raw('defaults'), queue.at('defaults'), defaults),
     });
   }
+  // In the library's own queue nothing waits for its turn, is limited or expires.
+  queues.set(CANVAS_QUEUE, { concurrency: NODE_CONCURRENCY, rateLimit: undefined, defaults: DEFAULTS });
   return queues;
 }
 
@@ -144,9 +151,9 @@ function resolveWorkedQueues(
   reader: OptionReader,
   queues: ReadonlyMap<string, ResolvedQueueOptions>,
 ): ReadonlySet<string> {
-  const declared = [...queues.keys()];
+  const declared = [...queues.keys()].filter((name) => name !== CANVAS_QUEUE);
   const value = reader.raw('workers') ?? true;
-  if (typeof value === 'boolean') return new Set(value ? declared : []);
+  if (typeof value === 'boolean') return new Set(value ? [...declared, CANVAS_QUEUE] : []);
   if (!isPlainObject(value)) throw new InvalidJobsOptionsError('workers', WORKERS_RULE, value);
   const selection = new OptionReader(value, 'workers', ['only', 'except']);
   const { only, except } = { only: selection.raw('only'), except: selection.raw('except') };
@@ -157,5 +164,7 @@ function resolveWorkedQueues(
   const names = only ?? except;
   if (!Array.isArray(names)) throw new InvalidJobsOptionsError(path, 'a list of queue names', names);
   for (const [n, name] of names.entries()) assertDeclaredQueue(name, `${path}[${n}]`, queues);
-  return new Set(declared.filter((name) => names.includes(name) === (only !== undefined)));
+  const worked = declared.filter((name) => names.includes(name) === (only !== undefined));
+  // Whoever works anything works the library's own queue, so that wherever there is a worker a canvas goes on.
+  return new Set(worked.length > 0 ? [...worked, CANVAS_QUEUE] : []);
 }

@@ -1,7 +1,8 @@
+import { signable, type Signing } from '../canvas/task-signing.js';
 import type { JsonSafe, Jsonify } from './json-types.js';
 import { assertSchema, type InputOf, type OutputOf, type StandardSchemaV1 } from './standard-schema.js';
 import { type SharedTaskOptions, TASK_NAME, TASK_NAME_RULE } from './task-options.js';
-import type { TaskRef } from './task-ref.js';
+import type { TaskRef } from './task-reference.js';
 import { InvalidTaskError } from './task.errors.js';
 
 /** Schemas of {@link taskContract}, each a Standard Schema. Both are optional. @publicApi */
@@ -77,11 +78,12 @@ type AnyResult = StandardSchemaV1<unknown>;
 export function taskContract<Payload = undefined, Result = unknown, Received = Payload>(
   name: string,
   options?: SharedTaskOptions & { input?: undefined; output?: undefined },
-): TaskContract<JsonSafe<Payload>, Jsonify<Result>, Received, Result>;
+): TaskContract<JsonSafe<Payload>, Jsonify<Result>, Received, Result> & Signing<JsonSafe<Payload>, Jsonify<Result>>;
 export function taskContract<Input extends StandardSchemaV1 = NoPayload, Output extends StandardSchemaV1 = AnyResult>(
   name: string,
   options: SharedTaskOptions & ContractSchemas<Input, Output>,
-): TaskContract<JsonSafe<InputOf<Input>>, Jsonify<OutputOf<Output>>, OutputOf<Input>, InputOf<Output>>;
+): TaskContract<JsonSafe<InputOf<Input>>, Jsonify<OutputOf<Output>>, OutputOf<Input>, InputOf<Output>> &
+  Signing<JsonSafe<InputOf<Input>>, Jsonify<OutputOf<Output>>>;
 export function taskContract(
   name: string,
   { input, output, ...shared }: SharedTaskOptions & ContractSchemas<StandardSchemaV1, StandardSchemaV1> = {},
@@ -93,5 +95,5 @@ export function taskContract(
   if (input !== undefined) assertSchema(input, `${place} has an input`);
   if (output !== undefined) assertSchema(output, `${place} has an output`);
   const options = Object.freeze({ ...shared, name, ...(input && { schema: input }) });
-  return Object.freeze({ name, options, isContract: true, output });
+  return signable({ name, options, isContract: true, output });
 }

@@ -5,7 +5,8 @@ import type { JobsService } from '../client/jobs.service.js';
 import type { NotJson } from './json-types.js';
 import { NotATaskError } from './task.errors.js';
 import { Task } from './task.decorator.js';
-import { task, type TaskRef } from './task-ref.js';
+import type { SignableTask } from '../canvas/task-signing.js';
+import { task } from './task-ref.js';
 
 interface Report {
   rows: number;
@@ -47,7 +48,7 @@ declare const untyped: any;
 
 // Compiled by the type check, never called: what it asserts are types.
 async function typesOf(jobs: JobsService): Promise<void> {
-  expectTypeOf(task(Reports, 'generate')).toEqualTypeOf<TaskRef<{ id: string }, Report>>();
+  expectTypeOf(task(Reports, 'generate')).toEqualTypeOf<SignableTask<{ id: string }, Report>>();
   expectTypeOf(await (await jobs.enqueue(task(Reports, 'generate'), { id: '1' })).result()).toEqualTypeOf<Report>();
   expectTypeOf(await (await jobs.enqueue(task(Reports, 'sweep'))).result()).toEqualTypeOf<null>();
   expectTypeOf(await (await jobs.enqueue(task(Reports, 'notify'))).result()).toEqualTypeOf<string | null>();

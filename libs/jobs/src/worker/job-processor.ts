@@ -1,4 +1,6 @@
-import { DelayedError, UnrecoverableError, WaitingError } from 'bullmq';
+import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
+import type { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
+import type { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { CANCEL_MARK, cancelMark, readCancelMark } from '../client/cancel-mark.js';
 import {
   attemptNumber,
@@ -8,8 +10,10 @@ import {
   type StoredJob,
 } from '../client/envelope.js';
 import type { JobErrorInfo } from '../client/job-status.js';
-import { cancellationOfChild } from '../client/flow-members.js';
+import { childFailureMark, isMark, readChildFailure, type ChildFailure } from '../client/child-failure.js';
+import { cancellationIn, failedChild } from '../client/flow-members.js';
 import type { Queues } from '../client/queues.js';
+import { readStatus } from '../client/read-status.js';
 import { packResult, packSkip } from '../client/stored-result.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { AttemptOutcome, CancelledAttempt } from '../execution/attempt-outcome.js';
@@ -39,6 +43,8 @@ class AttemptRetrying extends Error implements WithRetryDelay {
 export interface Reporting {
   readonly intents: FailureIntents;
   readonly parking: Parking;
+  readonly callbacks: CanvasCallbacks;
+  readonly nodes: CanvasNodes;
 }
 
 /** Hands an attempt's outcome to BullMQ in the ways it understands: a return value, or what is thrown. @internal */
@@ -46,13 +52,15 @@ export function reportOutcome(
   { job, token }: HeldJob,
   outcome: AttemptOutcome,
   tell: Tell,
-  { intents, parking }: Reporting,
+  { intents, parking, callbacks, nodes }: Reporting,
 ): unknown {
   switch (outcome.kind) {
     case 'succeeded':
-      return endWell(job, packResult(outcome.result, outcome.deduplicatedBy), tell, intents);
+      return linked(job, outcome.result, tell, callbacks, () =>
+        endWell(job, packResult(outcome.result, outcome.deduplicatedBy), tell, intents),
+      );
     case 'skipped':
-      return endWell(job, packSkip(outcome.reason), tell, intents);
+      return linked(job, null, tell, callbacks, () => endWell(job, packSkip(outcome.reason), tell, intents));
     case 'cancelled':
       throw cancelled(job, outcome);
     case 'snoozed':
@@ -61,11 +69,13 @@ export function reportOutcome(
       return putBack(job, token, outcome.until, tell);
     case 'parked':
       return parking.park(job, token, outcome, tell);
+    case 'replaced':
+      return waitForReplacement(job, token, tell, () => nodes.replace(job, outcome.canvas));
     case 'lost':
       // So BullMQ says nothing of the job either.
       throw new WaitingError();
     case 'failed':
-      return fail(job, outcome, tell, intents);
+      return fail(job, outcome, tell, { intents, callbacks });
     case 'retrying':
       throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
@@ -79,6 +89,19 @@ function cancelled(job: StoredJob, outcome: CancelledAttempt): Error {
   return recorded(job, { error, ran: true, ...(leftRunning && { leftRunning }) }, make);
 }
 
+/** Links are stored before the end that they are for. */
+function linked<T>(
+  job: StoredJob,
+  result: unknown,
+  tell: Tell,
+  callbacks: CanvasCallbacks,
+  end: () => T | Promise<T>,
+): T | Promise<T> {
+  if (job.data.c === undefined) return end();
+  const written = callbacks.succeeding(job, result, tell);
+  return written ? written.then(end) : end();
+}
+
 function endWell<T>(job: StoredJob, result: T, tell: Tell, intents: FailureIntents): T | Promise<T> {
   if (!wasLeftBehind(job) || job.data.f !== undefined) return result;
   return intents.withdraw(job, tell).then(() => result);
@@ -88,10 +111,11 @@ async function fail(
   job: StoredJob,
   outcome: AttemptOutcome & { readonly kind: 'failed' },
   tell: Tell,
-  intents: FailureIntents,
+  { intents, callbacks }: Pick<Reporting, 'intents' | 'callbacks'>,
 ): Promise<never> {
   const report = recorded(job, outcome, (message) => new AttemptFailed(message));
   await intents.write(job, outcome.error, report, tell);
+  await callbacks.failing(job, outcome.error, tell);
   throw report;
 }
 
@@ -105,14 +129,56 @@ export async function explainDeferred(
   failure: Error,
   job: StoredJob,
   queues: Queues,
-  { intents, parking }: Reporting,
+  { intents, parking, callbacks }: Reporting,
 ): Promise<Error> {
   await parking.leave(job);
   if (failure.message.startsWith(CANCEL_MARK)) return failure;
-  const cancellation = readCancelMark(job.failedReason) ?? (await cancellationOfChild(failure.message, queues));
+  const child = await failedChild(failure.message, queues);
+  const cancellation = readCancelMark(job.failedReason) ?? cancellationIn(child);
   if (cancellation) return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
-  await intents.write(job, failure, failure, (work) => work());
-  return failure;
+  const tell: Tell = (work) => work();
+  if (job.data.c === undefined) {
+    await intents.write(job, failure, failure, tell);
+    return failure;
+  }
+  // It failed once, in the part that failed: no handler of failures is told again.
+  const along = failedAlong(job, child, failure);
+  await callbacks.failingAlong(job, along, tell);
+  return reportWith('', () => new AttemptFailed(childFailureMark(along)));
+}
+
+function failedAlong(job: StoredJob, child: StoredJob | undefined, failure: Error): ChildFailure {
+  if (!child) return { error: describeError(failure), jobId: job.id!, task: job.name, steps: 0 };
+  const before = readChildFailure(child.failedReason);
+  const { error, jobId, task } = before ?? {
+    error: readStatus(child, 'failed').error!,
+    jobId: child.id!,
+    task: child.name,
+  };
+  return { error, jobId, task, steps: stepsBetween(job, child, before?.steps ?? 0) };
+}
+
+/** How many steps of the chain before this one's the failure is away, of a child that is `steps` away from it itself. */
+function stepsBetween(job: StoredJob, child: StoredJob, steps: number): number {
+  if (child.id === job.data.c!.b) return steps + 1;
+  // It has waited for the step before, and stands between.
+  return child.data.c?.n?.k === 'spawn' ? steps : 0;
+}
+
+async function waitForReplacement(
+  job: StoredJob,
+  token: string,
+  tell: Tell,
+  replace: () => Promise<void>,
+): Promise<never> {
+  let waits = false;
+  await tell(replace, REFUSED_FOR);
+  await tell(async () => {
+    waits = await job.moveToWaitingChildren(token);
+  }, REFUSED_FOR);
+  // Its children have ended already: it is looked at again at once.
+  if (!waits) return putBack(job, token, Date.now(), tell);
+  throw new WaitingChildrenError();
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
@@ -160,6 +226,6 @@ function reportWith(stack: string, make: () => Error): Error {
 
 /** What a task throws must not be taken for a word of the engine or of ours. The status reads the record. */
 function harmless({ name, message }: JobErrorInfo): string {
-  const isWord = message === RATE_LIMIT_MARK || message.startsWith(CANCEL_MARK);
+  const isWord = message === RATE_LIMIT_MARK || isMark(message);
   return isWord ? `${name}: ${message}` : message;
 }

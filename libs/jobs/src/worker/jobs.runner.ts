@@ -6,6 +6,8 @@ import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
+import { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
+import { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { BackgroundWork } from '../client/background-work.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
@@ -69,6 +71,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly executor: TaskExecutor,
     private readonly running: RunningJobs,
     intents: FailureIntents,
+    callbacks: CanvasCallbacks,
+    nodes: CanvasNodes,
     private readonly parking: Parking,
     private readonly background: BackgroundWork,
     private readonly queues: Queues,
@@ -81,7 +85,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     this.held = new HeldJobs(queues, backend);
-    this.reporting = { intents, parking };
+    this.reporting = { intents, parking, callbacks, nodes };
   }
 
   /** BullMQ's workers hold connections, and these hold passwords. */

@@ -1,0 +1,117 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { withEnvelope, type StoredJob } from '../client/envelope.js';
+import { JobsClient } from '../client/jobs-client.js';
+import { Queues } from '../client/queues.js';
+import { CanvasFlows } from './canvas-flows.js';
+import { idAt, memberPath, pathOf, spawnerPath } from './canvas-ids.js';
+import { CANVAS_QUEUE, type CanvasNodeWork, type JobPlace } from './canvas-part.js';
+import { AbandonedCanvasError } from './canvas.errors.js';
+import { compileCanvas } from './compile-canvas.js';
+import { jobsOf, nodeJob, type FlowJob, type Frame, type WhenFailed } from './flow-job.js';
+import type { PlacedCanvas } from './placed-canvas.js';
+
+/** How long (ms) after its last sign of life a process that adds members is taken for dead. */
+const LEASE = 30_000;
+const SIGN_OF_LIFE = 10_000;
+/** How long (ms) a gate that is being looked at may take. */
+const LOOK = 10_000;
+
+/**
+ * Adds the members of a group while they are read. What waits for the group waits for a gate too, a job that a process
+ * which does not say that it lives lets run: then the canvas fails.
+ *
+ * @internal
+ */
+@Injectable()
+export class CanvasGate {
+  private readonly logger = new Logger('Jobs');
+
+  constructor(
+    private readonly flows: CanvasFlows,
+    private readonly client: JobsClient,
+    private readonly queues: Queues,
+  ) {}
+
+  /**
+   * @param flow - of the canvas, with an empty group.
+   * @param owner - the job in it that waits for the group.
+   */
+  async addAll(
+    flow: FlowJob,
+    owner: JobPlace,
+    members: AsyncIterable<PlacedCanvas>,
+    whenFailed: WhenFailed,
+    frame: Frame,
+  ): Promise<void> {
+    const path = pathOf(owner.id);
+    const gate = nodeJob(spawnerPath(path), { n: { k: 'gate' } }, [], frame, 'fail');
+    gate.opts.delay = LEASE;
+    const waiting = [...jobsOf([flow])].find(({ opts }) => opts.jobId === owner.id)!;
+    const { t: _unknown, ...part } = waiting.data.c!;
+    waiting.data = { ...waiting.data, c: { ...part, s: 1 } };
+    waiting.children = [gate];
+    await this.flows.add(flow);
+    const gateId = gate.opts.jobId;
+    const timer = setInterval(() => void this.sayAlive(gateId), SIGN_OF_LIFE);
+    let count = 0;
+    const compiled = async function* (): AsyncGenerator<FlowJob> {
+      for await (const member of members) {
+        yield compileCanvas(member, { path: memberPath(path, count++), whenFailed }, frame);
+      }
+    };
+    try {
+      await this.flows.addBelow(owner, compiled());
+      await this.client.reach(() => this.tellCount(owner, count));
+      await this.client.reach(() => this.settle(gateId, { k: 'gate', done: 1 }));
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      // What cannot be told shows when the gate is not opened in time.
+      await this.client.reach(() => this.settle(gateId, { k: 'gate', error: problem })).catch(() => undefined);
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+    if (await this.wasShut(gateId)) throw new AbandonedCanvasError();
+  }
+
+  private async sayAlive(gateId: string): Promise<void> {
+    try {
+      await (await this.find(gateId))?.changeDelay(LEASE);
+    } catch (error) {
+      this.logger.debug(`The members of a group are still added, which could not be told: ${(error as Error).message}`);
+    }
+  }
+
+  private async tellCount({ id, q }: JobPlace, count: number): Promise<void> {
+    const job = await this.queues.get(q).getJob(id);
+    if (!job) return;
+    const { data } = withEnvelope(job);
+    await job.updateData({ ...data, c: { ...data.c, t: count } });
+  }
+
+  private async settle(gateId: string, work: CanvasNodeWork): Promise<void> {
+    const gate = await this.find(gateId);
+    if (!gate) return;
+    await gate.updateData({ ...gate.data, c: { ...gate.data.c, n: work } });
+    // Its time may have come just now.
+    await gate.promote().catch(() => undefined);
+  }
+
+  /** Whether it was taken for dead in the last moment. */
+  private async wasShut(gateId: string): Promise<boolean> {
+    const gate = await this.find(gateId);
+    if (gate?.finishedOn === undefined && (await gate?.isDelayed()) === true) return false;
+    const status = await this.client.untilEnded(gateId, LOOK);
+    return typeof status === 'object' && status.state === 'failed' && status.failedJob === undefined;
+  }
+
+  private async find(id: string): Promise<StoredJob | undefined> {
+    const job = await this.queues.get(CANVAS_QUEUE).getJob(id);
+    return job && withEnvelope(job);
+  }
+}
+
+/** The job of the library's own at a path. @internal */
+export function nodePlace(path: string): JobPlace {
+  return { id: idAt(CANVAS_QUEUE, path), q: CANVAS_QUEUE };
+}

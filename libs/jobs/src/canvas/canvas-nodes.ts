@@ -1,0 +1,161 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { readCancelMark, readCancelRequest } from '../client/cancel-mark.js';
+import { attemptNumber, maxAttempts, type StoredJob } from '../client/envelope.js';
+import { JobReader, type FoundJob } from '../client/job-reader.js';
+import { JobsClient } from '../client/jobs-client.js';
+import { retention } from '../client/prepared-job.js';
+import { Queues } from '../client/queues.js';
+import { readStatus } from '../client/read-status.js';
+import type { Tell } from '../client/tell.js';
+import type { AttemptOutcome } from '../execution/attempt-outcome.js';
+import { JobStalledError, NonRetryableError } from '../execution/execution.errors.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { CanvasFlows } from './canvas-flows.js';
+import { memberPath, pathOf } from './canvas-ids.js';
+import type { CanvasNodeWork, JobPlace } from './canvas-part.js';
+import { AbandonedCanvasError } from './canvas.errors.js';
+import { ChildResults } from './child-results.js';
+import { compileCanvas } from './compile-canvas.js';
+import type { FlowJob, Frame } from './flow-job.js';
+import type { PlacedCanvas } from './placed-canvas.js';
+
+type Work<Kind> = CanvasNodeWork & { readonly k: Kind };
+
+const FIRST_RETRY = 100;
+const LONGEST_RETRY = 10_000;
+/** How long a look at a job that has not ended yet is put off, at first and at most. */
+const FIRST_LOOK = 50;
+const LONGEST_LOOK = 5_000;
+
+/** Does the jobs of the library's own that a canvas has beside those of tasks. @internal */
+@Injectable()
+export class CanvasNodes {
+  private readonly logger = new Logger('Jobs');
+
+  constructor(
+    private readonly flows: CanvasFlows,
+    private readonly results: ChildResults,
+    private readonly reader: JobReader,
+    private readonly client: JobsClient,
+    private readonly queues: Queues,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  async run(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
+    if (attemptNumber(job) > maxAttempts(job)) {
+      return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
+    }
+    try {
+      let outcome: AttemptOutcome | undefined;
+      await tell(async () => {
+        outcome = await this.work(job, job.data.c!.n!);
+      });
+      return outcome!;
+    } catch (error) {
+      const attempt = attemptNumber(job);
+      if (error instanceof NonRetryableError || attempt >= maxAttempts(job))
+        return { kind: 'failed', error, ran: true };
+      return { kind: 'retrying', error, delay: Math.min(FIRST_RETRY * 2 ** (attempt - 1), LONGEST_RETRY) };
+    }
+  }
+
+  private work(job: StoredJob, work: CanvasNodeWork): Promise<AttemptOutcome> {
+    switch (work.k) {
+      case 'gather':
+        return this.gather(job);
+      case 'spawn':
+        return this.spawn(job, work);
+      case 'gate':
+        return this.passGate(job, work);
+      case 'call':
+        return this.call(job, work);
+    }
+  }
+
+  private async gather(job: StoredJob): Promise<AttemptOutcome> {
+    return { kind: 'succeeded', result: await this.results.of(job) };
+  }
+
+  private async spawn(job: StoredJob, { o: owner, m: members, a }: Work<'spawn'>): Promise<AttemptOutcome> {
+    const { g, v } = job.data.c!;
+    const before = v || g ? { before: { value: v ? v[0] : await this.results.of(job) } } : {};
+    // On Redis a member that failed and is added again is waited for without end.
+    const there = job.attemptsStarted > 1 ? await this.results.idsBelow(owner.q, owner.id) : new Set<string>();
+    const frame = this.frameOf(job);
+    const compile = function* (): Generator<FlowJob> {
+      for (const [n, member] of members.entries()) {
+        const path = memberPath(pathOf(owner.id), n);
+        const flow = compileCanvas(member, { path, whenFailed: a ? 'ignore' : 'fail', ...before }, frame);
+        if (!there.has(flow.opts.jobId)) yield flow;
+      }
+    };
+    await this.flows.addBelow(owner, compile());
+    await this.cancelWith(job, owner);
+    return { kind: 'succeeded', result: members.length };
+  }
+
+  /** What was cancelled while its members were added did not have them all yet. */
+  private async cancelWith(job: StoredJob, owner: JobPlace): Promise<void> {
+    const [own] = await this.backend.deferredFailures(this.queues.get(job.queueName), [job.id!]);
+    const found = await this.reader.find(owner.q, owner.id);
+    const mark = readCancelRequest(own) ?? readCancelMark(found?.job.failedReason);
+    if (mark) await this.client.cancelBelow(owner.q, owner.id, mark.reason);
+  }
+
+  private async passGate(job: StoredJob, { done, error }: Work<'gate'>): Promise<AttemptOutcome> {
+    if (done) return { kind: 'succeeded', result: null };
+    if (error !== undefined) throw new AbandonedCanvasError(`adding the members of the group ended with: ${error}`);
+    // It was put off while the job was fetched.
+    const now = (await this.reader.find(job.queueName, job.id!))?.job.data.c?.n as Work<'gate'> | undefined;
+    if (now?.done) return { kind: 'succeeded', result: null };
+    throw new AbandonedCanvasError();
+  }
+
+  private async call(job: StoredJob, { o: origin, at, c: canvas }: Work<'call'>): Promise<AttemptOutcome> {
+    const found = await this.reader.find(origin.q, origin.id);
+    const status = found && readStatus(found.job, found.state);
+    if (status && !status.terminal) {
+      return { kind: 'released', until: Date.now() + Math.min(FIRST_LOOK * 2 ** job.attemptsStarted, LONGEST_LOOK) };
+    }
+    if (status && status.state !== at) {
+      return { kind: 'skipped', reason: `job ${origin.id} is ${status.state}, not ${at}` };
+    }
+    const value = at === 'succeeded' && isKept(found) ? status!.result : job.data.c!.v![0];
+    // The canvas is apart: nothing waits for it, and nothing fails with it.
+    const flow = compileCanvas(canvas, { path: memberPath(pathOf(job.id!), 0), before: { value } }, this.frameOf(job));
+    const isThere = job.attemptsStarted > 1 && (await this.reader.find(flow.queueName, flow.opts.jobId));
+    if (!isThere) await this.flows.add(flow);
+    this.logger.debug(`Job ${origin.id} ${at}: ${flow.opts.jobId} was started.`);
+    return { kind: 'succeeded', result: flow.opts.jobId };
+  }
+
+  /** First stores what a job is replaced with, so that whoever has it next goes on with that; then adds it, as its child. */
+  async replace(job: StoredJob, canvas: PlacedCanvas): Promise<void> {
+    if (!job.data.c?.x) await job.updateData({ ...job.data, c: { ...job.data.c, x: canvas } });
+    const path = memberPath(pathOf(job.id!), 0);
+    const owner = { id: job.id!, q: job.queueName };
+    const flow = compileCanvas(canvas, { path, whenFailed: 'fail' }, this.frameOf(job));
+    if ((await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId)) return;
+    await this.flows.addBelow(owner, [flow]);
+  }
+
+  /** The result of what it has replaced itself with. */
+  async resultOfReplacement(job: StoredJob): Promise<{ readonly value: unknown } | undefined> {
+    const id = memberPath(pathOf(job.id!), 0);
+    const values = await job.getChildrenValues<unknown>();
+    const key = Object.keys(values).find((each) => each.endsWith(`_${id}`));
+    return key === undefined ? undefined : { value: values[key] };
+  }
+
+  private frameOf({ id, data }: StoredJob): Frame {
+    return { headers: data.h, rootId: data.r ?? id, stamps: data.t, retention: retention(this.options) };
+  }
+}
+
+function isKept(found: FoundJob | undefined): boolean {
+  return found !== undefined && found.job.data.k !== 0;
+}

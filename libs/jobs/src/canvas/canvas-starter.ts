@@ -1,0 +1,130 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { asEnqueueError } from '../client/enqueue-options.js';
+import { claimInDoubt, currentJob } from '../client/current-job.js';
+import { readTags, type JobHeaders } from '../client/headers-and-tags.js';
+import { JobsClient } from '../client/jobs-client.js';
+import { retention } from '../client/prepared-job.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { CanvasFlows } from './canvas-flows.js';
+import { CanvasGate, nodePlace } from './canvas-gate.js';
+import { CanvasHandle } from './canvas-handle.js';
+import { idAt, newPath, stepPath } from './canvas-ids.js';
+import type { JobPlace } from './canvas-part.js';
+import { CanvasPlacer } from './canvas-placer.js';
+import { CanvasReader } from './canvas-reader.js';
+import { shapeOf } from './canvas-shape.js';
+import { compileCanvas, MOST_AT_ONCE, weightOf } from './compile-canvas.js';
+import type { Frame } from './flow-job.js';
+import {
+  isGroup,
+  isHeader,
+  isPlacedStream,
+  stepsOf,
+  type PlacedCanvas,
+  type PlacedGroup,
+  type PlacedTask,
+} from './placed-canvas.js';
+import type { Signature } from './signature.js';
+import { readSignatureOptions, type SignatureOptions } from './signature-options.js';
+
+/** Options of {@link JobsService.start}: those of each part that does not set its own. @publicApi */
+export type StartOptions = Omit<SignatureOptions, 'keepResult' | 'tags'> & {
+  /** Tags that each job of the canvas has, as by {@link Signature.stamp}. @default none */
+  readonly tags?: readonly string[];
+};
+
+/** Starts canvases. @internal */
+@Injectable()
+export class CanvasStarter {
+  constructor(
+    private readonly placer: CanvasPlacer,
+    private readonly flows: CanvasFlows,
+    private readonly gate: CanvasGate,
+    private readonly reader: CanvasReader,
+    private readonly client: JobsClient,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  async start<Result>(canvas: Signature<undefined, Result>, options: StartOptions = {}): Promise<CanvasHandle<Result>> {
+    const doubt = claimInDoubt();
+    if (doubt) await doubt;
+    currentJob()?.assertNotCutOff?.('start');
+    const { tags, ...given } = readSignatureOptions(options, 'the options of start()');
+    const stamps = asEnqueueError(() => readTags(tags, 'tags')) ?? [];
+    const placing = await this.placer.placeAll(canvas, { stamps, options: given, mayStream: true });
+    const { canvas: placed, rest } = await readBeginning(placing.canvas);
+    const path = newPath();
+    const shape = shapeOf(placed, path);
+    const frame = this.frameOf(shape.id, stamps, placing.headers);
+    if (!rest) await this.flows.add(compileCanvas(placed, { path }, frame));
+    else await this.addStream(placed, rest, path, frame);
+    return new CanvasHandle<Result>(rest ? { id: shape.id } : shape, this.client, this.reader);
+  }
+
+  private async addStream(
+    canvas: PlacedCanvas,
+    members: AsyncIterable<PlacedCanvas>,
+    path: string,
+    frame: Frame,
+  ): Promise<void> {
+    const steps = stepsOf(canvas);
+    const [group] = steps as [PlacedGroup];
+    const flow = compileCanvas(canvas, { path }, frame);
+    await this.gate.addAll(flow, ownerOf(canvas, path), members, group.a ? 'ignore' : 'fail', frame);
+  }
+
+  private frameOf(topId: string, stamps: readonly string[], headers: JobHeaders | undefined): Frame {
+    return {
+      headers,
+      rootId: currentJob()?.rootId ?? topId,
+      stamps: stamps.length > 0 ? stamps : undefined,
+      retention: retention(this.options),
+    };
+  }
+}
+
+/** The job that waits for the group at the beginning of a canvas. */
+function ownerOf(canvas: PlacedCanvas, path: string): JobPlace {
+  const steps = stepsOf(canvas);
+  const at = (n: number): string => (n === steps.length - 1 ? path : stepPath(path, n));
+  if (!isHeader(steps, 0)) return nodePlace(at(0));
+  const { q } = steps[1] as PlacedTask;
+  return { id: idAt(q, at(1)), q };
+}
+
+/**
+ * Reads a group at the beginning whose members come of an iterable: a small one wholly. Of a large one, the canvas comes
+ * back with an empty group, and beside it the members.
+ */
+async function readBeginning(
+  canvas: PlacedCanvas,
+): Promise<{ canvas: PlacedCanvas; rest?: AsyncIterable<PlacedCanvas> }> {
+  const [first, ...others] = stepsOf(canvas);
+  if (!first || !isGroup(first) || !isPlacedStream(first.g)) return { canvas };
+  const withMembers = (g: readonly PlacedCanvas[]): PlacedCanvas => {
+    const group = { ...first, g };
+    return others.length > 0 ? { s: [group, ...others] } : group;
+  };
+  const { stream } = first.g;
+  const read: PlacedCanvas[] = [];
+  for (let weight = 0; weight < MOST_AT_ONCE;) {
+    const { done, value } = await stream.next();
+    if (done) return { canvas: withMembers(read) };
+    read.push(value);
+    weight += weightOf(value);
+  }
+  const rest = async function* (): AsyncGenerator<PlacedCanvas> {
+    try {
+      yield* read.splice(0);
+      for (;;) {
+        const { done, value } = await stream.next();
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      await stream.return?.();
+    }
+  };
+  return { canvas: withMembers([]), rest: rest() };
+}

@@ -1,0 +1,230 @@
+import type { TaskRef } from '../task/task-reference.js';
+import type { CanvasNode, GroupNode, MemberStream } from './canvas-node.js';
+import type {
+  AnySignature,
+  ChainOf,
+  GroupSignature,
+  InOf,
+  Linked,
+  ResultsOf,
+  SettledOf,
+  Settled,
+} from './canvas-types.js';
+import { InvalidCanvasError } from './canvas.errors.js';
+import { invalidCanvas } from './invalid-canvas.js';
+import { nodeOf, Signature } from './signature.js';
+
+/** Options of {@link group} and {@link chord}. @publicApi */
+export interface GroupOptions {
+  /**
+   * True: a member that fails or is cancelled fails nothing else; in the place of the results there is what became of
+   * each member, see {@link Settled}. @default false
+   */
+  readonly allowPartial?: boolean;
+}
+
+/**
+ * One after another: each step gets the result of the one before, and the chain's result is that of the last. When a step
+ * fails, the later ones never run and the chain fails with its error. A chain in a chain is part of it; a group that a
+ * task follows is the header of a {@link chord}.
+ *
+ * The idea is Celery's `chain`.
+ *
+ * @throws {@link InvalidCanvasError} without a step.
+ * @example
+ * ```ts
+ * import { chain, taskContract, type JobsService } from 'nestjs-jobs';
+ *
+ * const load = taskContract<{ url: string }, string>('page.load');
+ * const count = taskContract<{ text: string; word: string }, number>('page.count');
+ *
+ * export async function countLater(jobs: JobsService, url: string): Promise<string> {
+ *   const canvas = chain(load.s({ url }), count.s({ word: 'nest' }, { into: 'text' }));
+ *   return (await jobs.start(canvas)).id;
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export function chain<const Steps extends readonly AnySignature[]>(...steps: Steps & Linked<Steps>): ChainOf<Steps> {
+  if (steps.length === 0) throw new InvalidCanvasError('a chain', 'at least one step long, but is empty');
+  return new Signature({
+    type: 'chain',
+    steps: (steps as readonly unknown[]).map((step, n) => nodeOf(step, `chain[${n}]`)),
+  }) as ChainOf<Steps>;
+}
+
+/**
+ * Side by side: the result is the list of the members' results, in the order of the members. All members get the result of
+ * the step before. Groups in a group are flattened. When a member fails, the group fails with its error, and the others
+ * run on. An empty group succeeds with `[]`.
+ *
+ * Of an iterable, also an async one, the members are added as they come, when the group stands at the beginning of the
+ * canvas: a hundred thousand need no more memory than a few hundred.
+ *
+ * The idea is Celery's `group`.
+ *
+ * @param members - signatures: an array, or an iterable.
+ * @throws {@link InvalidCanvasError}
+ * @publicApi
+ */
+export function group<const Members extends readonly AnySignature[]>(
+  members: Members,
+  options?: { readonly allowPartial?: false },
+): GroupSignature<InOf<Members>, ResultsOf<Members>>;
+export function group<const Members extends readonly AnySignature[]>(
+  members: Members,
+  options: { readonly allowPartial: true },
+): Signature<InOf<Members>, SettledOf<ResultsOf<Members>>>;
+export function group<In, Out>(
+  members: Iterable<Signature<In, Out>> | AsyncIterable<Signature<In, Out>>,
+  options?: { readonly allowPartial?: false },
+): GroupSignature<In, Out[]>;
+export function group<In, Out>(
+  members: Iterable<Signature<In, Out>> | AsyncIterable<Signature<In, Out>>,
+  options: { readonly allowPartial: true },
+): Signature<In, Settled<Out>[]>;
+export function group(members: unknown, options: GroupOptions = {}): unknown {
+  return new Signature(groupNode(members, options, 'group'));
+}
+
+/**
+ * A group and a body that runs once, after all of its members, with the list of their results. It is
+ * `chain(group(header), body)`.
+ *
+ * The idea is Celery's `chord`.
+ *
+ * @param header - the members: an array, an iterable, or a group.
+ * @throws {@link InvalidCanvasError}
+ * @example
+ * ```ts
+ * import { chord, taskContract, type JobsService } from 'nestjs-jobs';
+ *
+ * const measure = taskContract<string, number>('file.measure');
+ * const sum = taskContract<number[], number>('numbers.sum');
+ *
+ * export async function total(jobs: JobsService, files: string[]): Promise<number> {
+ *   const started = await jobs.start(chord(files.map((file) => measure.s(file)), sum.s()));
+ *   return started.result({ timeout: '5m' });
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export function chord<const Members extends readonly AnySignature[], Out>(
+  header: Members,
+  body: Signature<ResultsOf<Members>, Out>,
+  options?: { readonly allowPartial?: false },
+): Signature<InOf<Members>, Out>;
+export function chord<const Members extends readonly AnySignature[], Out>(
+  header: Members,
+  body: Signature<SettledOf<ResultsOf<Members>>, Out>,
+  options: { readonly allowPartial: true },
+): Signature<InOf<Members>, Out>;
+export function chord<In, Results, Out>(
+  header: Signature<In, Results>,
+  body: Signature<Results, Out>,
+): Signature<In, Out>;
+export function chord<In, Member, Out>(
+  header: Iterable<Signature<In, Member>> | AsyncIterable<Signature<In, Member>>,
+  body: Signature<Member[], Out>,
+  options?: { readonly allowPartial?: false },
+): Signature<In, Out>;
+export function chord<In, Member, Out>(
+  header: Iterable<Signature<In, Member>> | AsyncIterable<Signature<In, Member>>,
+  body: Signature<Settled<Member>[], Out>,
+  options: { readonly allowPartial: true },
+): Signature<In, Out>;
+export function chord(header: unknown, body: unknown, options: GroupOptions = {}): unknown {
+  const node = header instanceof Signature ? header.node : groupNode(header, options, "a chord's header");
+  if (node.type !== 'group') throw invalidCanvas("a chord's header", 'a group, or a list of signatures', header);
+  return new Signature({ type: 'chain', steps: [node, nodeOf(body, "a chord's body")] });
+}
+
+/**
+ * One job that runs a task for each item of a list, one after another; the result is the list of results. When one fails
+ * the whole is tried again. It ignores the result of the step before.
+ *
+ * The idea is Celery's `map`.
+ *
+ * @publicApi
+ */
+export function map<Payload, Result>(
+  ref: TaskRef<Payload, Result>,
+  items: readonly Payload[],
+): Signature<unknown, Result[]> {
+  if (!Array.isArray(items)) throw invalidCanvas('the items of map()', 'a list of payloads', items);
+  return new Signature<unknown, Result[]>({ type: 'task', ref, payload: [...items], each: true, immutable: true });
+}
+
+/**
+ * {@link map} for items that are lists: each is laid out over the keys of the payload. `starmap(add, ['x', 'y'], [[2, 2],
+ * [4, 4]])` gives `[4, 8]`.
+ *
+ * The idea is Celery's `starmap`, whose tasks have several parameters.
+ *
+ * @publicApi
+ */
+export function starmap<Payload, Result, const Keys extends readonly (keyof Payload & string)[]>(
+  ref: TaskRef<Payload, Result>,
+  keys: Keys,
+  items: readonly { readonly [I in keyof Keys]: Payload[Keys[I] & keyof Payload] }[],
+): Signature<unknown, Result[]> {
+  if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string')) {
+    throw invalidCanvas('the keys of starmap()', 'a list of keys of the payload', keys);
+  }
+  if (!Array.isArray(items)) throw invalidCanvas('the items of starmap()', 'a list of lists', items);
+  const payloads = (items as readonly unknown[]).map((item, n) => {
+    if (Array.isArray(item) && item.length === keys.length) {
+      return Object.fromEntries(keys.map((key, at) => [key, (item as unknown[])[at]]));
+    }
+    throw invalidCanvas(`the items of starmap(), [${n}],`, `a list of ${keys.length}`, item);
+  });
+  return map(ref, payloads as Payload[]);
+}
+
+/**
+ * A group of {@link map}s, each of at most `size` items: one job for each. The result is a list of lists.
+ *
+ * The idea is Celery's `chunks`.
+ *
+ * @throws {@link InvalidCanvasError}
+ * @publicApi
+ */
+export function chunks<Payload, Result>(
+  ref: TaskRef<Payload, Result>,
+  items: readonly Payload[],
+  size: number,
+): Signature<unknown, Result[][]> {
+  if (!Array.isArray(items)) throw invalidCanvas('the items of chunks()', 'a list of payloads', items);
+  if (!Number.isInteger(size) || size < 1)
+    throw invalidCanvas('the size of chunks()', 'a whole number above zero', size);
+  const count = Math.ceil(items.length / size);
+  return group(Array.from({ length: count }, (_, n) => map(ref, items.slice(n * size, (n + 1) * size))));
+}
+
+function groupNode(members: unknown, options: GroupOptions, place: string): GroupNode {
+  const { allowPartial } = options;
+  if (allowPartial !== undefined && typeof allowPartial !== 'boolean') {
+    throw invalidCanvas(`${place}, its allowPartial,`, 'true or false', allowPartial);
+  }
+  const extras = allowPartial ? { allowPartial: true } : {};
+  if (Array.isArray(members)) {
+    return { type: 'group', members: members.map((member, n) => nodeOf(member, `${place}[${n}]`)), ...extras };
+  }
+  if (isIterable(members)) return { type: 'group', members: streamOf(members, place), ...extras };
+  throw invalidCanvas(place, 'a list or an iterable of signatures', members);
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
+}
+
+function streamOf(members: Iterable<unknown> | AsyncIterable<unknown>, place: string): MemberStream {
+  return {
+    async *stream(): AsyncGenerator<CanvasNode> {
+      let n = 0;
+      for await (const member of members) yield nodeOf(member, `${place}[${n++}]`);
+    },
+  };
+}

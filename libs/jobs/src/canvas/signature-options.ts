@@ -1,0 +1,56 @@
+import { invalidCanvas } from './invalid-canvas.js';
+import type { EnqueueEntryOptions } from '../client/enqueue-options.js';
+import type { Duration } from '../options/jobs-options.js';
+import { isPlainObject } from '../options/jobs-options.error.js';
+
+/**
+ * Options of a part of a canvas, see {@link Signature.set}. On a chain or a group they are those of each part that does
+ * not set its own.
+ *
+ * @publicApi
+ */
+export interface SignatureOptions {
+  /** A declared queue. @default that of the task, of its route, or the `defaultQueue` */
+  queue?: string;
+  /** From 0 to 9, 9 first. @default that of the task, of its route, or 5 */
+  priority?: number;
+  /** How long to wait: from the start of the canvas, or from when what the part waits for is done. @default 0 */
+  delay?: Duration;
+  /** How long after the start of the canvas, and after `delay`, the part may still start. @default that of the task */
+  expiresIn?: Duration | false;
+  /** Text for the task, beside that of the canvas. @default that of the canvas */
+  headers?: Readonly<Record<string, string>>;
+  /** Labels, beside the stamps of the canvas. @default none */
+  tags?: readonly string[];
+  /** False: the result of the last part is not stored. Those that others get are. @default that of the task, or true */
+  keepResult?: boolean;
+}
+
+const KEYS: readonly (keyof SignatureOptions)[] = [
+  'queue',
+  'priority',
+  'delay',
+  'expiresIn',
+  'headers',
+  'tags',
+  'keepResult',
+];
+const REASONS: Readonly<Partial<Record<keyof EnqueueEntryOptions, string>>> = {
+  unique: 'a part of a canvas is always a job of its own: make the start of the canvas unique',
+  debounce: 'a part of a canvas is always a job of its own: debounce the start of the canvas',
+  throttle: 'a part of a canvas is always a job of its own: throttle the start of the canvas',
+  id: 'the parts of a canvas have ids of their own',
+  runAt: 'a part waits with "delay"; a whole canvas is started by a job that has "runAt"',
+  transaction: 'a canvas is added in one step of its own',
+};
+
+/** What may be known of options before anything is sent; their values are checked when the canvas is started. @internal */
+export function readSignatureOptions(options: unknown, place: string): SignatureOptions {
+  if (!isPlainObject(options)) throw invalidCanvas(place, "an object like { queue: 'bulk', priority: 7 }", options);
+  for (const key of Object.keys(options)) {
+    if (KEYS.includes(key as keyof SignatureOptions)) continue;
+    const reason = REASONS[key as keyof EnqueueEntryOptions];
+    throw invalidCanvas(`${place}.${key}`, reason ? `absent: ${reason}` : `one of ${KEYS.join(', ')}`, options[key]);
+  }
+  return options as SignatureOptions;
+}
