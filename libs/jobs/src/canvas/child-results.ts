@@ -36,7 +36,10 @@ export class ChildResults {
     const values = Object.entries(await job.getChildrenValues<unknown>())
       .map(([key, value]) => ({ id: memberOf(key).id, value }))
       .filter(({ id }) => !isSpawner(id));
-    if (g === 1) return unpackResult(values[0]?.value).result;
+    if (g === 1) {
+      if (!values[0]) throw gone(`the step before job ${job.id}`);
+      return unpackResult(values[0].value).result;
+    }
     const list: unknown[] = [];
     for (const { id, value } of values) {
       const { result } = unpackResult(value);
@@ -46,9 +49,7 @@ export class ChildResults {
     const expected = t ?? list.length;
     const missing = Array.from({ length: expected }, (_, n) => n).find((n) => !(n in list));
     if (missing === undefined) return list;
-    throw new Error(
-      `nestjs-jobs: the result of member ${missing} of the group of job ${job.id} is not there (any more).`,
-    );
+    throw gone(`member ${missing} of the group of job ${job.id}`);
   }
 
   private async failures(
@@ -95,6 +96,10 @@ export function joined(
   if (isObject(previous)) return { ...previous, ...(payload as object) };
   const found = Array.isArray(previous) ? 'a list' : previous === null ? 'null' : `a ${typeof previous}`;
   throw new CanvasPayloadError(task, `an object is to be merged, but it is ${found}`);
+}
+
+function gone(place: string): Error {
+  return new Error(`nestjs-jobs: the result of ${place} is not there (any more).`);
 }
 
 function isObject(value: unknown): value is object {
