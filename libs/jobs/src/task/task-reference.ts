@@ -35,6 +35,6 @@ export interface TaskRef<in Payload = never, out Result = unknown> {
   readonly __types?: (payload: Payload) => Result;
 }
 
-/** @internal */
+/** The names of a class's methods. */
 export type MethodNames<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] &
   string;
