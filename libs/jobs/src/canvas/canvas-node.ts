@@ -41,7 +41,7 @@ export interface GroupNode extends NodeExtras {
 
 /** Gives signatures when it is asked for them. @internal */
 export interface MemberStream {
-  readonly stream: () => AsyncIterator<CanvasNode> | Iterator<CanvasNode>;
+  readonly stream: () => AsyncIterable<CanvasNode>;
 }
 
 /** A canvas as data; {@link Signature} is its public face. @internal */

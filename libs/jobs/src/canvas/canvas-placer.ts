@@ -155,19 +155,12 @@ export class CanvasPlacer {
   }
 
   private async *stream(
-    members: AsyncIterator<CanvasNode> | Iterator<CanvasNode>,
+    members: AsyncIterable<CanvasNode>,
     place: (member: CanvasNode, n: number) => Promise<PlacedCanvas>,
     group: GroupNode,
   ): AsyncGenerator<PlacedCanvas> {
-    try {
-      for (let n = 0; ; n++) {
-        const { done, value } = await members.next();
-        if (done) return;
-        yield* flat(value as CanvasNode, await place(value as CanvasNode, n), group);
-      }
-    } finally {
-      await members.return?.();
-    }
+    let n = 0;
+    for await (const member of members) yield* flat(member, await place(member, n++), group);
   }
 
   private async task(node: TaskNode, inside: Surroundings): Promise<PlacedTask> {

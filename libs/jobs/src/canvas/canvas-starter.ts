@@ -58,9 +58,10 @@ export class CanvasStarter {
     const stream = streamOf(placing.canvas);
     try {
       return await this.add(placing.canvas, stamps, placing.headers);
-    } finally {
-      // Whatever went wrong, and also before it was read: who gives the members learns that no more are wanted.
-      await stream?.return?.();
+    } catch (error) {
+      // Whatever went wrong, and also while it was not read: who gives the members learns that no more are wanted.
+      await stream?.return?.().catch(() => undefined);
+      throw error;
     }
   }
 
