@@ -6,14 +6,19 @@ import { readStatus } from '../client/read-status.js';
 import { idAt, memberPath, pathOf, spawnerPath } from './canvas-ids.js';
 import { CANVAS_QUEUE } from './canvas-part.js';
 
-/** How many parts of a canvas stand where. A member of a group counts as one, also when it is a canvas itself. @publicApi */
+/**
+ * How many parts of a canvas stand where. A member of a group counts as one, also when it is a canvas itself, and so does a
+ * task that has replaced itself. Jobs of the library's own do not count.
+ *
+ * @publicApi
+ */
 export interface CanvasCounts {
   /** Steps and members together; of a group that is added while it is read, those that are there. */
   readonly total: number;
   /** Those that have not ended. */
   readonly open: number;
   readonly succeeded: number;
-  /** Those that failed, or were cancelled. */
+  /** Those that failed, also along with others, or were cancelled. */
   readonly failed: number;
 }
 
