@@ -4,20 +4,47 @@ import type { JobStatus } from '../client/job-status.js';
 import type { CanvasCounts, CanvasReader } from './canvas-reader.js';
 import type { CanvasShape } from './canvas-shape.js';
 
-/** Where a canvas stands: the status of its last job, and how many of its parts are done. @publicApi */
+/**
+ * Where a canvas stands: the status of its last job, and how many of its parts are done.
+ *
+ * The idea is Celery's `GroupResult`: `ready()`, `successful()`, `failed()` and `completed_count()`.
+ *
+ * @publicApi
+ */
 export interface CanvasStatus extends JobStatus {
   readonly counts: CanvasCounts;
-  /** Whether it has ended, however. */
+  /** Whether it has ended, however: its state is final. Parts of it may run on. */
   readonly ready: boolean;
+  /** Whether its state is `succeeded`. */
   readonly successful: boolean;
+  /** Whether its state is `failed`; false when it was cancelled. */
   readonly failed: boolean;
 }
 
 /**
  * A started canvas. Its id is that of its last job: of the last step of a chain, of the body of a chord; of a group, of a
- * job of the library's own that gathers the results. `jobs.job(id)` is a handle of it anywhere.
+ * job of the library's own that gathers the results. `jobs.job(id)` is a handle of it anywhere, without `counts`, `parent`
+ * and `children`.
  *
  * The idea is Celery's `AsyncResult` and `GroupResult`.
+ *
+ * @typeParam Result - what `result()` gives. It rejects with the error of the part that failed first.
+ * @example
+ * ```ts
+ * import { chain, group, type JobsService, taskContract } from 'nestjs-jobs';
+ *
+ * const list = taskContract<string, string[]>('folder.list');
+ * const index = taskContract<{ files: string[]; kind: string }, number>('files.index');
+ *
+ * export async function follow(jobs: JobsService, folder: string): Promise<unknown[]> {
+ *   const kinds = ['text', 'image'].map((kind) => index.s({ kind }, { into: 'files' }));
+ *   const started = await jobs.start(chain(list.s(folder), group(kinds)));
+ *   const { counts, ready } = await started.status();
+ *   console.log(`${counts.succeeded} of ${counts.total} are done`, ready);
+ *   // The list of files, the numbers of both kinds, and the first of them alone.
+ *   return [await started.parent?.result(), await started.result(), await started.children[0]?.result()];
+ * }
+ * ```
  *
  * @publicApi
  */
@@ -60,7 +87,7 @@ export class CanvasHandle<Result = unknown> extends JobHandle<Result> {
   /**
    * Where the canvas stands now. The counts are read without its members, however many.
    *
-   * @throws {@link JobNotFoundError}
+   * @throws {@link JobNotFoundError}; {@link BackendUnavailableError} within `connectTimeout`.
    */
   override async status(): Promise<CanvasStatus> {
     const [status, counts] = await Promise.all([super.status(), this.#reader.counts(this.id)]);
@@ -70,8 +97,11 @@ export class CanvasHandle<Result = unknown> extends JobHandle<Result> {
   }
 
   /**
-   * Cancels the whole canvas, as {@link JobHandle.cancel} does each of its jobs; with `flow: false` only its last job.
+   * Cancels the whole canvas, as {@link JobHandle.cancel} does each of its jobs; with `flow: false` only its last job. Parts
+   * that are just being added are cancelled too; links and errbacks that have been started go on.
    *
+   * @param options - `reason`: shown in each status; at most 500 characters. `flow`: true by default.
+   * @returns true when it is cancelled now, or its last job has been asked to stop; false when it had ended before.
    * @throws {@link JobNotFoundError}; {@link InvalidArgumentError}.
    */
   override cancel(options: { reason?: string; flow?: boolean } = {}): Promise<boolean> {

@@ -7,6 +7,7 @@ const LONGEST = 112;
 const OWN = 36;
 const MEMBER = /\.(\d+)$/;
 const SPAWNER = '.s';
+const REPLACEMENT = '.x';
 
 /** Where a canvas is among the jobs: the ids of its jobs begin with it, behind their queue. @internal */
 export function newPath(): string {
@@ -39,6 +40,11 @@ export function spawnerPath(owner: string): string {
   return below(owner, SPAWNER);
 }
 
+/** Of what the job at `path` is replaced by: beside its members, since the body of a chord has both. @internal */
+export function replacementPath(path: string): string {
+  return below(path, REPLACEMENT);
+}
+
 /** @internal */
 export function relayPath(chain: string, n: number): string {
   return below(chain, `-r${n}`);
@@ -58,6 +64,11 @@ export function memberNumber(id: string): number | undefined {
 /** @internal */
 export function isSpawner(id: string): boolean {
   return id.endsWith(SPAWNER);
+}
+
+/** @internal */
+export function isReplacement(id: string): boolean {
+  return id.endsWith(REPLACEMENT);
 }
 
 /** However deep a canvas is nested, the same place has the same id, also when another process works it out. */

@@ -21,7 +21,12 @@ interface JsonExtras {
   readonly linkError?: readonly CanvasJson[];
 }
 
-/** A canvas as plain JSON, see {@link Signature.toJSON}. @publicApi */
+/**
+ * A canvas as plain JSON, see {@link Signature.toJSON}: a task, a chain or a group, with what is in it. A chord is a chain of
+ * a group and its body.
+ *
+ * @publicApi
+ */
 export type CanvasJson = JsonExtras &
   (
     | {

@@ -1,19 +1,27 @@
 import { Injectable } from '@nestjs/common';
+import type { JobState as EngineState } from 'bullmq';
 import { JobReader, type FoundJob } from '../client/job-reader.js';
+import type { JobState } from '../client/job-status.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { readStatus } from '../client/read-status.js';
-import { idAt, memberPath, pathOf, spawnerPath } from './canvas-ids.js';
+import { idAt, memberPath, pathOf, replacementPath, spawnerPath } from './canvas-ids.js';
 import { CANVAS_QUEUE } from './canvas-part.js';
+import { isTask, stepsOf, type PlacedCanvas } from './placed-canvas.js';
 
-/** How many parts of a canvas stand where. A member of a group counts as one, also when it is a canvas itself. @publicApi */
+/**
+ * How many parts of a canvas stand where. A member of a group counts as one, also when it is a canvas itself, and so does a
+ * task that has replaced itself. Jobs of the library's own do not count.
+ *
+ * @publicApi
+ */
 export interface CanvasCounts {
   /** Steps and members together; of a group that is added while it is read, those that are there. */
   readonly total: number;
   /** Those that have not ended. */
   readonly open: number;
   readonly succeeded: number;
-  /** Those that failed, or were cancelled. */
+  /** Those that failed, also along with others, or were cancelled. */
   readonly failed: number;
 }
 
@@ -53,19 +61,27 @@ export class CanvasReader {
     return isThere;
   }
 
-  private async countMembers({ job }: FoundJob, tally: Tally): Promise<void> {
-    const { t, s } = job.data.c!;
+  private async countMembers({ job, state }: FoundJob, tally: Tally): Promise<void> {
+    const { t, s, x } = job.data.c!;
     const { processed = 0, unprocessed = 0, ignored = 0, failed = 0 } = await job.getDependenciesCount();
-    // What adds members, or lets them be added, is a child as well.
-    const adder = s
-      ? await this.reader.find(CANVAS_QUEUE, idAt(CANVAS_QUEUE, spawnerPath(pathOf(job.id!))))
-      : undefined;
-    const hasAdded = s && (!adder || adder.state === 'completed');
-    const succeeded = processed - (hasAdded ? 1 : 0);
-    const lost = ignored + failed - (adder?.state === 'failed' ? 1 : 0);
-    tally.total += t ?? processed + unprocessed + ignored + failed - (s ?? 0);
-    tally.succeeded += succeeded;
-    tally.failed += lost;
+    const path = pathOf(job.id!);
+    // What adds members, or lets them be added, is a child as well, and so is what the job is replaced by.
+    const adder = s && (await this.stateAt(CANVAS_QUEUE, spawnerPath(path), 'completed'));
+    const ended = job.finishedOn === undefined ? undefined : 'completed';
+    const replacement = x && (await this.stateAt(lastQueueOf(x), replacementPath(path), ended));
+    const others = [adder, replacement].filter((other) => other !== undefined);
+    const members = processed + unprocessed + ignored + failed - others.length;
+    const total = t ?? members;
+    // What something before it failed for is not added any more.
+    const lost = isLost(readStatus(job, state).state) ? Math.max(0, total - members) : 0;
+    tally.total += total;
+    tally.succeeded += processed - others.filter((other) => other === 'completed').length;
+    tally.failed += ignored + failed + lost - others.filter((other) => other === 'failed').length;
+  }
+
+  /** `otherwise` is the state of what is not there. */
+  private async stateAt<State>(queue: string, path: string, otherwise: State): Promise<EngineState | State> {
+    return (await this.reader.find(queue, idAt(queue, path)))?.state ?? otherwise;
   }
 
   /** Of a chain that is added in pieces: a piece that is not there yet is open. */
@@ -86,8 +102,17 @@ export class CanvasReader {
   }
 }
 
-function count(tally: Tally, state: string): void {
+function lastQueueOf(canvas: PlacedCanvas): string {
+  const last = stepsOf(canvas).at(-1)!;
+  return isTask(last) ? last.q : CANVAS_QUEUE;
+}
+
+function isLost(state: JobState): boolean {
+  return state === 'failed' || state === 'cancelled';
+}
+
+function count(tally: Tally, state: JobState): void {
   tally.total++;
   if (state === 'succeeded') tally.succeeded++;
-  else if (state === 'failed' || state === 'cancelled') tally.failed++;
+  else if (isLost(state)) tally.failed++;
 }

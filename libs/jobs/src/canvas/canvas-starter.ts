@@ -30,7 +30,12 @@ import {
 import type { Signature } from './signature.js';
 import { readSignatureOptions, type SignatureOptions } from './signature-options.js';
 
-/** Options of {@link JobsService.start}: those of each part that does not set its own. @publicApi */
+/**
+ * Options of {@link JobsService.start}: those of each part that does not set its own. A `delay` is that of the first step.
+ * `headers` and `tags` are those of links and errbacks too.
+ *
+ * @publicApi
+ */
 export type StartOptions = Omit<SignatureOptions, 'keepResult' | 'tags'> & {
   /** Tags that each job of the canvas has, as by {@link Signature.stamp}. @default none */
   readonly tags?: readonly string[];

@@ -17,7 +17,12 @@ export type InOf<Members extends readonly AnySignature[]> = Members extends read
 /** Whether a failed member fails its group, or is told of in the list. */
 type GroupKind = 'whole' | 'partial';
 
-/** A group whose members become those of a group of the same kind that it stands in. */
+/**
+ * What {@link group} gives: a signature whose members become those of a group of the same kind that it stands in, and that
+ * is the header of a {@link chord} when a task follows it.
+ *
+ * @publicApi
+ */
 export interface GroupSignature<
   in In,
   out Out extends readonly unknown[],
@@ -54,7 +59,14 @@ type PlacesOf<Member, Kind extends GroupKind> = '__group' extends keyof Member
 
 type ResultOf<Member, Kind extends GroupKind> = Kind extends 'partial' ? Settled<OutOf<Member>> : OutOf<Member>;
 
-/** What became of a member of a group with `allowPartial`. @publicApi */
+/**
+ * What became of a member of a group with `allowPartial`, in the place of its result. A member that was cancelled has an
+ * error of the name `JobCancelledError`, with the reason as its message.
+ *
+ * The idea is that of `Promise.allSettled`.
+ *
+ * @publicApi
+ */
 export type Settled<Value> =
   | { readonly status: 'succeeded'; readonly value: Value }
   | { readonly status: 'failed' | 'cancelled'; readonly error: JobErrorInfo };

@@ -1,12 +1,17 @@
 import { NonRetryableError } from '../execution/execution.errors.js';
 
-/** A canvas, or a part of one, is not what it must be. Nothing was enqueued. @publicApi */
+/**
+ * A canvas, or a part of one, is not what it must be: thrown where it is put together, or by {@link JobsService.start} and
+ * `job.replaceWith`. Nothing was enqueued.
+ *
+ * @publicApi
+ */
 export class InvalidCanvasError extends TypeError {
   override readonly name = 'InvalidCanvasError';
 
   /** @internal */
   constructor(
-    /** Where the part stands, as in `chain[1].group[0]`. */
+    /** Where the part stands, as in `the canvas.steps[1].members[0]`. */
     readonly place: string,
     expected: string,
   ) {
@@ -14,7 +19,12 @@ export class InvalidCanvasError extends TypeError {
   }
 }
 
-/** A canvas has more parts, or is larger, than can be stored together. Nothing was enqueued. @publicApi */
+/**
+ * A canvas is larger than can be stored together: a chain of more than 20,000 steps, or more than 8 MB of JSON that one job
+ * is to add later. Nothing was enqueued.
+ *
+ * @publicApi
+ */
 export class CanvasTooLargeError extends Error {
   override readonly name = 'CanvasTooLargeError';
 
@@ -24,7 +34,12 @@ export class CanvasTooLargeError extends Error {
   }
 }
 
-/** The result of the step before does not fit the payload that it was to become, or to be put into. Not tried again. @publicApi */
+/**
+ * The result of the step before does not fit the payload that it was to become, or to be put into: it is no object to be
+ * merged. A part of a canvas fails with it, and is not tried again.
+ *
+ * @publicApi
+ */
 export class CanvasPayloadError extends NonRetryableError {
   override readonly name = 'CanvasPayloadError';
 

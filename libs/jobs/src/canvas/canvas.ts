@@ -31,7 +31,7 @@ export interface GroupOptions {
  *
  * The idea is Celery's `chain`.
  *
- * @throws {@link InvalidCanvasError} without a step.
+ * @throws {@link InvalidCanvasError} without a step, and for one that is no signature.
  * @example
  * ```ts
  * import { chain, taskContract, type JobsService } from 'nestjs-jobs';
@@ -57,16 +57,37 @@ export function chain<const Steps extends readonly AnySignature[]>(...steps: Ste
 
 /**
  * Side by side: the result is the list of the members' results, in the order of the members. All members get the result of
- * the step before. Groups in a group are flattened, when both have `allowPartial` or neither has. When a member fails, the group fails with its error, and the others
- * run on. An empty group succeeds with `[]`.
+ * the step before. A group in a group is a part of it, when both have `allowPartial` or neither has. When a member fails,
+ * the group fails with its error, and the others run on. An empty group succeeds with `[]`.
  *
  * Of an iterable, also an async one, the members are added as they come, when the group stands at the beginning of the
- * canvas: a hundred thousand need no more memory than a few hundred.
+ * canvas: a hundred thousand need no more memory than a few hundred. See {@link JobsService.start} for what happens when
+ * this process dies meanwhile. A generator can be read, and the canvas started, only once.
  *
  * The idea is Celery's `group`.
  *
- * @param members - signatures: an array, or an iterable.
- * @throws {@link InvalidCanvasError}
+ * @param members - signatures: an array, or an iterable, which is read when the canvas is started.
+ * @throws {@link InvalidCanvasError} for what is no list of signatures; of an iterable when it is read.
+ * @example
+ * ```ts
+ * import { group, type JobsService, taskContract } from 'nestjs-jobs';
+ *
+ * const resize = taskContract<{ image: string; width: number }, string>('image.resize');
+ *
+ * export async function thumbnails(jobs: JobsService, image: string): Promise<string[]> {
+ *   const sizes = group([100, 400, 1600].map((width) => resize.s({ image, width })));
+ *   return (await jobs.start(sizes)).result({ timeout: '1m' });
+ * }
+ *
+ * export async function thumbnailsOfAll(jobs: JobsService, images: AsyncIterable<string>): Promise<string> {
+ *   const all = async function* () {
+ *     for await (const image of images) yield resize.s({ image, width: 100 });
+ *   };
+ *   const started = await jobs.start(group(all(), { allowPartial: true }));
+ *   return started.id;
+ * }
+ * ```
+ *
  * @publicApi
  */
 export function group<const Members extends readonly AnySignature[]>(
@@ -90,13 +111,15 @@ export function group(members: unknown, options: GroupOptions = {}): unknown {
 }
 
 /**
- * A group and a body that runs once, after all of its members, with the list of their results. It is
- * `chain(group(header), body)`.
+ * A group and a body that runs once, after all of its members, with the list of their results in the order of the members.
+ * It is `chain(group(header), body)`. When a member fails the body never runs, and fails with the member's error, unless
+ * there is `allowPartial`. The body of an empty header gets `[]`.
  *
  * The idea is Celery's `chord`.
  *
- * @param header - the members: an array, an iterable, or a group.
- * @throws {@link InvalidCanvasError}
+ * @param header - the members: an array, an iterable, or a group, which then has its own `allowPartial`.
+ * @param body - what takes the list: a task, or any canvas.
+ * @throws {@link InvalidCanvasError} for what is no list of signatures, and for a body that is no signature.
  * @example
  * ```ts
  * import { chord, taskContract, type JobsService } from 'nestjs-jobs';
@@ -144,9 +167,23 @@ export function chord(header: unknown, body: unknown, options: GroupOptions = {}
 
 /**
  * One job that runs a task for each item of a list, one after another; the result is the list of results. When one fails
- * the whole is tried again. It ignores the result of the step before.
+ * the whole is tried again, from the first item on. Guards, interceptors and pipes run for each item; attempts and time
+ * limits are those of the job, and so is the largest payload (`payload.maxSize`). It ignores the result of the step before.
  *
  * The idea is Celery's `map`.
+ *
+ * @param items - the payloads, JSON each.
+ * @throws {@link InvalidCanvasError} for what is no list of JSON.
+ * @example
+ * ```ts
+ * import { type JobsService, map, taskContract } from 'nestjs-jobs';
+ *
+ * const measure = taskContract<string, number>('file.measure');
+ *
+ * export async function sizes(jobs: JobsService, files: string[]): Promise<number[]> {
+ *   return (await jobs.start(map(measure, files))).result({ timeout: '1m' });
+ * }
+ * ```
  *
  * @publicApi
  */
@@ -165,10 +202,24 @@ export function map<Payload, Result>(
 }
 
 /**
- * {@link map} for items that are lists: each is laid out over the keys of the payload. `starmap(add, ['x', 'y'], [[2, 2],
- * [4, 4]])` gives `[4, 8]`.
+ * {@link map} for items that are lists: each is laid out over the keys of the payload.
  *
  * The idea is Celery's `starmap`, whose tasks have several parameters.
+ *
+ * @param keys - of the payload, in the order in which the items have their values.
+ * @param items - lists, each as long as `keys`.
+ * @throws {@link InvalidCanvasError} for an item that is no such list.
+ * @example
+ * ```ts
+ * import { type JobsService, starmap, taskContract } from 'nestjs-jobs';
+ *
+ * const add = taskContract<{ x: number; y: number }, number>('sums.add');
+ *
+ * export async function sums(jobs: JobsService, pairs: [number, number][]): Promise<number[]> {
+ *   // Of [[2, 2], [4, 4]] it is [4, 8].
+ *   return (await jobs.start(starmap(add, ['x', 'y'], pairs))).result();
+ * }
+ * ```
  *
  * @publicApi
  */
@@ -191,11 +242,24 @@ export function starmap<Payload, Result, const Keys extends readonly (keyof Payl
 }
 
 /**
- * A group of {@link map}s, each of at most `size` items: one job for each. The result is a list of lists.
+ * A group of {@link map}s, each of at most `size` items: one job for each. The result is a list of lists, `[]` of no items.
  *
  * The idea is Celery's `chunks`.
  *
- * @throws {@link InvalidCanvasError}
+ * @param size - a whole number above zero.
+ * @throws {@link InvalidCanvasError} for another size, and for what is no list of JSON.
+ * @example
+ * ```ts
+ * import { chunks, type JobsService, taskContract } from 'nestjs-jobs';
+ *
+ * const measure = taskContract<string, number>('file.measure');
+ *
+ * export async function sizes(jobs: JobsService, files: string[]): Promise<number[]> {
+ *   const started = await jobs.start(chunks(measure, files, 100));
+ *   return (await started.result({ timeout: '10m' })).flat();
+ * }
+ * ```
+ *
  * @publicApi
  */
 export function chunks<Payload, Result>(

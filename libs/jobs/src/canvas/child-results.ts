@@ -7,7 +7,7 @@ import type { JobErrorInfo } from '../client/job-status.js';
 import { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
 import { unpackResult } from '../client/stored-result.js';
-import { isSpawner, memberNumber } from './canvas-ids.js';
+import { isReplacement, isSpawner, memberNumber } from './canvas-ids.js';
 import { CanvasPayloadError } from './canvas.errors.js';
 import type { Settled } from './canvas-types.js';
 
@@ -35,7 +35,7 @@ export class ChildResults {
     if (v) return v[0];
     const values = Object.entries(await job.getChildrenValues<unknown>())
       .map(([key, value]) => ({ id: memberOf(key).id, value }))
-      .filter(({ id }) => !isSpawner(id));
+      .filter(({ id }) => !isSpawner(id) && !isReplacement(id));
     if (g === 1) {
       if (!values[0]) throw gone(`the step before job ${job.id}`);
       return unpackResult(values[0].value).result;

@@ -49,6 +49,24 @@ export function compileCanvas(canvas: PlacedCanvas, place: Place, frame: Frame):
   return new Compiler(frame).compile(canvas, place);
 }
 
+/**
+ * Of a canvas that takes the place of a job, and is stored with that before it is added.
+ *
+ * @throws {@link CanvasTooLargeError}
+ * @internal
+ */
+export function assertReplaces(canvas: PlacedCanvas): void {
+  const size = Buffer.byteLength(JSON.stringify(canvas));
+  if (size > LARGEST_SPAWN) {
+    throw new CanvasTooLargeError(
+      `is to replace a job, and has ${size} bytes of JSON; ${LARGEST_SPAWN} are allowed`,
+      'Pass references in the place of the data.',
+    );
+  }
+  const frame = { headers: undefined, rootId: undefined, stamps: undefined, retention: {} };
+  compileCanvas(canvas, { path: '', whenFailed: 'fail' }, frame);
+}
+
 class Compiler {
   private left = MOST_AT_ONCE;
 
@@ -115,8 +133,8 @@ class Compiler {
     const size = Buffer.byteLength(JSON.stringify(members));
     if (size > LARGEST_SPAWN) {
       throw new CanvasTooLargeError(
-        `has a group of ${size} bytes of JSON that is to be added when something else is done; ${LARGEST_SPAWN} are allowed`,
-        'Put the group at the beginning of the canvas, or pass references in the place of the data.',
+        `has a part of ${size} bytes of JSON that one job is to add later; ${LARGEST_SPAWN} are allowed`,
+        'Pass references in the place of the data; for a group at its beginning, an iterable in the place of the array.',
       );
     }
     const work = { k: 'spawn', o: owner, m: members, ...(a && { a }) } as const;

@@ -6,7 +6,7 @@ import { isPlainObject } from '../options/jobs-options.error.js';
 
 /**
  * Options of a part of a canvas, see {@link Signature.set}. On a chain or a group they are those of each part that does
- * not set its own.
+ * not set its own. Links and errbacks have none of them. Retries and time limits are those of the task.
  *
  * @publicApi
  */
@@ -15,13 +15,20 @@ export interface SignatureOptions {
   queue?: string;
   /** From 0 to 9, 9 first. @default that of the task, of its route, or 5 */
   priority?: number;
-  /** How long to wait: from the start of the canvas, or from when what the part waits for is done. @default 0 */
+  /**
+   * How long to wait: from the start of the canvas, or from when what the part waits for is done; milliseconds, or text as
+   * `'10m'`. Of a chain it is that of its first step, of a group that of each member. @default 0
+   */
   delay?: Duration;
-  /** How long after the start of the canvas, and after `delay`, the part may still start. @default that of the task */
+  /**
+   * How long after the start of the canvas, and after `delay`, the part may still begin, whatever it waits for; milliseconds,
+   * or text as `'1h'`. Then it ends `cancelled` with the reason `expired`, and so does what waits for it. In a link or an
+   * errback it counts from when that is started. False: without end. @default that of the task
+   */
   expiresIn?: Duration | false;
-  /** Text for the task, beside that of the canvas. @default that of the canvas */
+  /** Text for the task, beside that of the canvas; at most 8 kB as JSON. @default that of the canvas */
   headers?: Readonly<Record<string, string>>;
-  /** Labels, beside the stamps of the canvas. @default none */
+  /** Labels, beside the stamps of the canvas: at most 16 together, each of 1 to 64 characters. @default none */
   tags?: readonly string[];
   /** False: the result of the last part is not stored. Those that others get are. @default that of the task, or true */
   keepResult?: boolean;

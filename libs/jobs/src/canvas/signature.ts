@@ -53,7 +53,7 @@ export class Signature<in In = undefined, out Out = unknown> {
 
   /**
    * Makes a signature of what {@link Signature.toJSON} gave, here or in another process. A task that this process does
-   * not know is taken as it was known there.
+   * not know is taken as it was known there. Whoever may write that JSON may have any task run with any payload.
    *
    * @throws {@link InvalidCanvasError} that names the place.
    */
@@ -62,7 +62,8 @@ export class Signature<in In = undefined, out Out = unknown> {
   }
 
   /**
-   * With these options; of a chain or a group, each part that does not set its own has them.
+   * With these options, over those that it has; of a chain or a group, each part that does not set its own has them. Their
+   * values are checked when the canvas is started.
    *
    * @throws {@link InvalidCanvasError} for an option that a part of a canvas cannot have, such as `unique`.
    */
@@ -74,7 +75,12 @@ export class Signature<in In = undefined, out Out = unknown> {
   /**
    * When this has succeeded, starts another canvas with its result: durably, apart from this canvas, and without changing
    * its result. Of a chain that is once, after its last step; of a group once, with the list: in another group it is then
-   * a member of its own.
+   * a member of its own. What it starts is run at least once, as all jobs are; when that fails, nothing else does.
+   *
+   * The idea is Celery's `link`.
+   *
+   * @param callback - may be a canvas of any kind. For an example see {@link Signature.linkError}.
+   * @throws {@link InvalidCanvasError} for what is no signature.
    */
   link(callback: Signature<Out, unknown>): Signature<In, Out> {
     return this.with({ ...this.node, link: [...(this.node.link ?? []), nodeOf(callback, 'link()')] });
@@ -82,32 +88,70 @@ export class Signature<in In = undefined, out Out = unknown> {
 
   /**
    * When this has failed for good, starts another canvas with a {@link CanvasFailure}: durably, and apart from this one.
-   * On a task: when that task fails, and on the body of a chord also for its header. On a chain: once, whichever step
-   * fails. On a group: for each member that fails.
+   * On a task: when that task fails, and on the body of a chord also for its header. On a chain or a chord: once, whichever
+   * step or member fails. On a group: for each member that fails. What is cancelled or expired has not failed.
+   *
+   * The idea is Celery's `link_error`; there, that of a chain is put on each of its tasks.
+   *
+   * @param errback - may be a canvas of any kind, with retries, links and errbacks of its own.
+   * @throws {@link InvalidCanvasError} for what is no signature.
+   * @example
+   * ```ts
+   * import { type CanvasFailure, chord, type JobsService, taskContract } from 'nestjs-jobs';
+   *
+   * const measure = taskContract<string, number>('file.measure');
+   * const sum = taskContract<number[], number>('numbers.sum');
+   * const alert = taskContract<CanvasFailure, void>('alerts.raise');
+   * const publish = taskContract<number, void>('totals.publish');
+   *
+   * export async function watched(jobs: JobsService, files: string[]): Promise<string> {
+   *   const total = chord(files.map((file) => measure.s(file)), sum.s());
+   *   return (await jobs.start(total.link(publish.s()).linkError(alert.s()))).id;
+   * }
+   * ```
    */
   linkError(errback: Signature<CanvasFailure, unknown>): this {
     return this.with({ ...this.node, linkError: [...(this.node.linkError ?? []), nodeOf(errback, 'linkError()')] });
   }
 
   /**
-   * Gives a tag to each job of this, also to those of its links and errbacks: `jobs.cancelByTag(tag)` finds them all.
+   * Gives tags to each job of this, also to those of its links and errbacks, to what replaces it, and in all attempts:
+   * `jobs.cancelByTag(tag)` finds them all. A job has at most 16, with its own.
    *
-   * @throws {@link InvalidCanvasError}
+   * The idea is Celery's stamps, which have values; for those there are headers.
+   *
+   * @param tags - of 1 to 64 characters each, none of them a control character.
+   * @throws {@link InvalidCanvasError} for what is no tag.
    */
   stamp(...tags: readonly string[]): this {
     for (const tag of tags) if (!isTag(tag)) throw invalidCanvas('a stamp', TAG_RULE, tag);
     return this.with({ ...this.node, stamps: [...new Set([...(this.node.stamps ?? []), ...tags])] });
   }
 
-  /** Another signature that is the same. */
+  /** Another signature that is the same. Since none ever changes, it is seldom needed; Celery has it. */
   clone(): this {
     return this.with({ ...this.node });
   }
 
   /**
-   * As plain JSON, for {@link Signature.from}. It holds no code and no schema.
+   * As plain JSON, for {@link Signature.from}; `JSON.stringify` calls it. It holds no code and no schema.
    *
    * @throws {@link InvalidCanvasError} for a group whose members come of an iterable.
+   * @example
+   * ```ts
+   * import { chain, type JobsService, Signature, taskContract } from 'nestjs-jobs';
+   *
+   * const load = taskContract<{ url: string }, string>('page.load');
+   * const count = taskContract<{ text: string; word: string }, number>('page.count');
+   *
+   * export function stored(url: string): string {
+   *   return JSON.stringify(chain(load.s({ url }), count.s({ word: 'nest' }, { into: 'text' })));
+   * }
+   *
+   * export async function start(jobs: JobsService, json: string): Promise<string> {
+   *   return (await jobs.start(Signature.from(JSON.parse(json)))).id;
+   * }
+   * ```
    */
   toJSON(): CanvasJson {
     return nodeToJson(this.node, 'the canvas');

@@ -14,7 +14,30 @@ type Beside<Payload, Given> = Payload extends unknown
     : never
   : never;
 
-/** How a task becomes a part of a canvas. */
+/**
+ * How a task becomes a part of a canvas: what it does with the result of the step before.
+ *
+ * The idea is Celery's `s` and `si`; where those add arguments, `into` names a key of the one payload.
+ *
+ * @throws {@link InvalidCanvasError} from each of them, for what is no JSON, and for a payload that nothing can be put into.
+ * @example
+ * ```ts
+ * import { chain, type Signature, taskContract } from 'nestjs-jobs';
+ *
+ * const price = taskContract<{ shop: string }, number>('prices.load');
+ * const offer = taskContract<{ to: string; price: number }, { to: string; text: string }>('offers.write');
+ * const send = taskContract<{ to: string; text: string; from: string }, void>('mails.send');
+ *
+ * export const canvas: Signature<undefined, unknown> = chain(
+ *   price.s({ shop: 'a.example' }),
+ *   offer.s({ to: 'ada' }, { into: 'price' }),
+ *   send.s({ from: 'shop' }, { merge: true }),
+ *   price.si({ shop: 'b.example' }),
+ * );
+ * ```
+ *
+ * @publicApi
+ */
 export interface Signing<Payload, Result> {
   /** The result of the step before is the payload. At the beginning of a canvas: there is none. */
   s(): Signature<Payload, Result>;

@@ -93,7 +93,7 @@ export class DeadLetterReader {
     if (state === 'failed' && job.finishedOn! < this.keptSince()) throw new DeadLetterNotFoundError(id);
     const status = readStatus(job, state);
     if (status.state !== 'failed' || readChildFailure(job.failedReason))
-      throw new DeadLetterNotFoundError(id, status.state);
+      throw new DeadLetterNotFoundError(id, status.state, status.failedJob);
     return job;
   }
 

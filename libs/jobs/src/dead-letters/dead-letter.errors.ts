@@ -10,8 +10,16 @@ export class DeadLetterNotFoundError extends Error {
     readonly jobId: string,
     /** The state of the job that has this id; undefined when there is none, or it is not kept any more. */
     readonly state?: JobState,
+    /** Of a part of a canvas that failed only along with another one: that other one. */
+    readonly failedJob?: string,
   ) {
     const shown = JSON.stringify(String(jobId).slice(0, LONGEST_SHOWN));
+    if (failedJob !== undefined) {
+      super(
+        `nestjs-jobs: job ${shown} failed only along with job "${failedJob}" of its canvas, which is the dead letter.`,
+      );
+      return;
+    }
     super(
       state === undefined
         ? `nestjs-jobs: a dead letter is named by the id of a job that failed, but there is no job ${shown}, or it is not ` +

@@ -1,4 +1,5 @@
 import type { CanvasPlacer } from '../canvas/canvas-placer.js';
+import { assertReplaces } from '../canvas/compile-canvas.js';
 import type { Signature } from '../canvas/signature.js';
 import type { TaskRef } from '../task/task-reference.js';
 import { JobCancelledError } from '../client/client.errors.js';
@@ -135,7 +136,8 @@ export class JobContext extends JobFacts implements CurrentJob {
    *
    * The idea is Celery's `self.replace`.
    *
-   * @throws {@link InvalidCanvasError}, {@link AttemptEndedError}, and what `enqueue` throws; else it never returns.
+   * @throws {@link InvalidCanvasError}, {@link CanvasTooLargeError} above 8 MB of JSON, {@link AttemptEndedError}, and what
+   * `enqueue` throws; else it never returns.
    * @example
    * ```ts
    * import { Injectable } from '@nestjs/common';
@@ -166,6 +168,7 @@ export class JobContext extends JobFacts implements CurrentJob {
     if (doubt) await doubt;
     this.assertRunning('replaceWith');
     const placed = await runAsJob(this, () => this.placer.placeAll(canvas, { stamps: this.tags }));
+    assertReplaces(placed.canvas);
     throw new Replaced(placed.canvas);
   }
 
