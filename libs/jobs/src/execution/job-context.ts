@@ -218,7 +218,10 @@ export class JobContext implements CurrentJob {
     if (doubt) await doubt;
     this.assertRunning('replaceWith');
     const placed = await runAsJob(this, () => this.placer.placeAll(canvas, { stamps: this.tags }));
-    throw new Replaced(placed.canvas);
+    const replaced = new Replaced(placed.canvas);
+    // Whatever the task makes of the exception.
+    this.record(replaced);
+    throw replaced;
   }
 
   /**
