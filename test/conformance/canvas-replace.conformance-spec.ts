@@ -176,7 +176,7 @@ describe.each(backends)('job.replaceWith on $name', (backend) => {
     const gate = parts.gate('cancelled');
     const handle = await start(chain(by('waits', holding('cancelled')), pass('cancelled next')));
     await gate.entered.reached;
-    expect(await handle.parent!.status()).toMatchObject({ state: 'blocked', terminal: false });
+    await eventually(async () => (await handle.parent!.status()).state === 'blocked');
     expect(await handle.cancel({ reason: 'enough' })).toBe(true);
     await expect(handle.result(WAIT)).rejects.toMatchObject({ name: 'JobCancelledError', reason: 'enough' });
     await quiet(app);

@@ -245,8 +245,10 @@ export class CanvasPlacer {
   }
 
   private tags({ options, stamps, at }: Surroundings): readonly string[] {
-    const all = [...new Set([...stamps, ...(options.tags ?? [])])];
-    return asEnqueueError(() => readTags(all, `${at}.stamps`)) ?? [];
+    return asEnqueueError(() => {
+      const own = readTags(options.tags, `${at}.options.tags`) ?? [];
+      return readTags([...stamps, ...own], `${at}.stamps`) ?? [];
+    });
   }
 }
 
