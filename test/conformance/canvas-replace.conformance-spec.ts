@@ -7,7 +7,7 @@ import {
   type ExceptionFilter,
   type NestInterceptor,
 } from '@nestjs/common';
-import { chain, chord, group, JobContext, Task, task, type CanvasHandle, type Signature } from 'nestjs-jobs';
+import { chain, chord, group, JobContext, map, Task, task, type CanvasHandle, type Signature } from 'nestjs-jobs';
 import { catchError, of, type Observable } from 'rxjs';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -169,6 +169,13 @@ describe.each(backends)('job.replaceWith on $name', (backend) => {
     const handle = await start(withNothing.s() as Signature<undefined, unknown>);
     await expect(handle.result(WAIT)).rejects.toMatchObject({
       error: { name: 'InvalidCanvasError', message: expect.stringContaining('a chain must be at least one step long') },
+    });
+  });
+
+  it('[V10] the runs of a map are one job, which cannot be replaced', async () => {
+    const by = number.s(1).toJSON();
+    await expect(result(map(replace, [{ at: 'mapped', by }]))).rejects.toMatchObject({
+      error: { name: 'InvalidCanvasError', message: expect.stringContaining('Give a group of its signatures') },
     });
   });
 
