@@ -2,7 +2,7 @@ import { chain, chord, group, JobFailedError, type CanvasHandle, type Signature 
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { breaks, failuresAt, give, hold, Parts, pass, quiet, tellAgain } from '../support/parts.js';
-import { number, Sums, xsum } from '../support/sums.js';
+import { identity, number, Sums, xsum } from '../support/sums.js';
 
 const WAIT = { timeout: '50s' } as const;
 
@@ -92,6 +92,26 @@ describe.each(backends)('links and errbacks on $name', (backend) => {
     expect(messages('inner errback')).toEqual(['b', 'c', 'd', 'e'].map((at) => `inner ${at} failed`));
     expect(messages('outer errback')).toEqual(steps.map((at) => `inner ${at} failed`));
   });
+
+  it.each([
+    [300, 5, 197, 203, false],
+    [300, 198, 197, 203, true],
+    [300, 202, 197, 203, true],
+    [500, 5, 397, 403, false],
+  ])(
+    '[V7] in a chain of %d steps that breaks at %d, those from %d to %d: %s',
+    async (length, bad, from, to, isTold) => {
+      // Such a chain is added in pieces of 200.
+      const name = `long ${length} ${bad}`;
+      const step = (n: number): Signature<unknown, unknown> => (n === bad ? breaks(`${name} bad`) : identity.si(n));
+      const steps = Array.from({ length }, (_, n) => step(n));
+      const inner = chain(...steps.slice(from, to)).linkError(pass(`${name} inner`));
+      await run(chain(...steps.slice(0, from), inner, ...steps.slice(to)).linkError(pass(`${name} outer`)));
+      expect(parts.told(`${name} inner`)).toHaveLength(isTold ? 1 : 0);
+      const [failed] = parts.told(`${name} bad`);
+      expect(failuresAt(parts, `${name} outer`).map(({ jobId }) => jobId)).toEqual([failed!.id]);
+    },
+  );
 
   it('[V7] each part of a tree calls its own errbacks', async () => {
     const bad = breaks('tree bad').linkError(pass('tree task')).linkError(pass('tree task too'));

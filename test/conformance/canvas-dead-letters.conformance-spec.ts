@@ -128,6 +128,25 @@ describe.each(backends)('dead letters of canvases on $name', (backend) => {
     const [newest] = (await deadLetters.list({ task: 'fragile.sum' })).letters;
     await expect(deadLetters.redrive(newest!.id)).rejects.toMatchObject({ name: 'CanvasPayloadError' });
   });
+
+  it('[R4] what holds a canvas together is not done again alone', async () => {
+    const members = async function* (): AsyncGenerator<Signature<unknown, unknown>> {
+      for (let n = 0; n < 600; n++) yield number.si(n);
+      throw new RangeError('no more');
+    };
+    const canvas = chord(members(), pass('abandoned body')).linkError(pass('abandoned errback'));
+    await expect(app.jobs.start(canvas)).rejects.toMatchObject({ name: 'RangeError', message: 'no more' });
+    await quiet(app);
+    expect(parts.told('abandoned body')).toEqual([]);
+    const error = expect.objectContaining({
+      name: 'AbandonedCanvasError',
+      message: expect.stringContaining('no more'),
+    });
+    expect(parts.values('abandoned errback')).toEqual([expect.objectContaining({ error })]);
+    const [letter, ...others] = await letters();
+    expect([letter, others]).toEqual([expect.objectContaining({ error }), []]);
+    await expect(app.jobs.deadLetters.redrive(letter!.id)).rejects.toMatchObject({ name: 'NotRedrivableError' });
+  });
 });
 
 function failing(at: string): Signature<unknown, unknown> {

@@ -1,3 +1,4 @@
+import { InvalidCanvasError } from '../canvas/canvas.errors.js';
 import type { CanvasPlacer } from '../canvas/canvas-placer.js';
 import { assertReplaces } from '../canvas/compile-canvas.js';
 import type { Signature } from '../canvas/signature.js';
@@ -167,9 +168,18 @@ export class JobContext extends JobFacts implements CurrentJob {
     const doubt = this.claimInDoubt();
     if (doubt) await doubt;
     this.assertRunning('replaceWith');
+    if (this.stored.data.c?.r) {
+      throw new InvalidCanvasError(
+        'the task of map(), starmap() or chunks()',
+        'one that does not replace itself: all of its runs are those of one job. Give a group of its signatures',
+      );
+    }
     const placed = await runAsJob(this, () => this.placer.placeAll(canvas, { stamps: this.tags }));
     assertReplaces(placed.canvas);
-    throw new Replaced(placed.canvas);
+    const replaced = new Replaced(placed.canvas);
+    // Whatever the task makes of the exception.
+    this.record(replaced);
+    throw replaced;
   }
 
   /**

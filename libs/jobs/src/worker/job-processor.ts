@@ -163,9 +163,13 @@ function failedAlong(job: StoredJob, child: StoredJob | undefined, failure: Erro
 
 /** How many steps of the chain before this one's the failure is away, of a child that is `steps` away from it itself. */
 function stepsBetween(job: StoredJob, child: StoredJob, steps: number): number {
-  if (child.id === job.data.c!.b) return steps + 1;
+  const { b, g, t = 1 } = job.data.c!;
+  if (child.id === b) return steps + 1;
   // It has waited for the step before, and stands between.
-  return child.data.c?.n?.k === 'spawn' ? steps : 0;
+  const wasToAdd = child.data.c?.n?.k === 'spawn';
+  // A piece of a long chain is waited for by a job that stands where its last step does.
+  if (g === 1) return wasToAdd ? steps + t - 1 : steps;
+  return wasToAdd ? steps : 0;
 }
 
 async function waitForReplacement(
