@@ -6,6 +6,7 @@ import { EnvironmentModule } from './config/environment.module.js';
 import { apiJobsOptions, type EnvironmentConfig } from './config/jobs-options.js';
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { HealthModule } from './health/health.module.js';
+import { ImportsApiModule } from './imports/imports-api.module.js';
 import { PaymentsApiModule } from './payments/payments-api.module.js';
 import { ReportsApiModule } from './reports/reports-api.module.js';
 import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
@@ -16,6 +17,7 @@ import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
     ReportsApiModule,
     WebhooksApiModule,
     PaymentsApiModule,
+    ImportsApiModule,
     DeadLettersModule,
     HealthModule,
     // This app has no accounts: a job's id cannot be guessed, and whoever has it may read and cancel that one job.

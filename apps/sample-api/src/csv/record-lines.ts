@@ -1,4 +1,5 @@
-const LINE_BREAK = /\r\n|\r|\n/g;
+const LINE_BREAK = /[\r\n]/;
+const LINE_BREAKS = /\r\n|\r|\n/g;
 
 /** csv-parse counts a CRLF inside quotes as two lines; editors count one. To be told of every record, in order. */
 export class RecordLines {
@@ -8,8 +9,10 @@ export class RecordLines {
   firstOf(cells: readonly string[], counted: number): number {
     let breaks = 0;
     for (const cell of cells) {
-      breaks += cell.match(LINE_BREAK)?.length ?? 0;
-      this.countedTwice += cell.includes('\r\n') ? cell.split('\r\n').length - 1 : 0;
+      if (!LINE_BREAK.test(cell)) continue;
+      const found = cell.match(LINE_BREAKS)!;
+      breaks += found.length;
+      this.countedTwice += found.filter((each) => each.length === 2).length;
     }
     return this.lineOf(counted) - breaks;
   }
