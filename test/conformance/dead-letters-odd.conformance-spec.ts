@@ -131,7 +131,8 @@ describe.each(backends)('dead letters on $name, odd and many', (backend) => {
     const page = jest.spyOn(app.app.get<QueueBackend>(QUEUE_BACKEND).failed, 'page');
     expect(await deadLetters.oldestAge()).toBeGreaterThanOrEqual(0);
     expect(await deadLetters.list({ limit: 1 })).toMatchObject({ letters: [{ state: 'failed' }] });
-    expect(page.mock.calls.length).toBeLessThanOrEqual(4);
+    // Two calls, of each queue one or two pages; one by one it would be hundreds.
+    expect(page.mock.calls.length).toBeLessThanOrEqual(8);
   });
 
   it('[R4] are read and sent a few at a time where payloads may be large', async () => {

@@ -206,7 +206,10 @@ describe.each(backends)('the module on $name', (backend) => {
     expect(await (await first.jobs.enqueue(task(Both, 'report'))).result()).toBe('reported');
     const mail = await first.jobs.enqueue(task(Both, 'mail'));
     const consumption = await first.app.get(JobsRunner).consumption();
-    expect(consumption).toEqual([{ queue: 'reports', consuming: true }]);
+    expect(consumption).toEqual([
+      { queue: 'reports', consuming: true },
+      { queue: 'canvas-nodes', consuming: true },
+    ]);
     expect(await mail.status()).toMatchObject({ state: 'pending' });
     // The next heartbeat finds it.
     await eventually(() => expect(logger.text()).toMatch(/Queue "mails": 1 jobs wait, and no process works it/), {

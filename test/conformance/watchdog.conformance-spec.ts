@@ -56,7 +56,7 @@ describe.each(backends)('the watchdog on $name', (backend) => {
   /** Until the watchdog has looked at each worker often enough to find a deaf one three times over. */
   async function watchLong(): Promise<void> {
     const looks = jest.spyOn(WorkerWatch.prototype, 'look');
-    await eventually(() => looks.mock.calls.length >= 2 * 18, { timeout: 30_000 });
+    await eventually(() => looks.mock.calls.length >= 3 * 18, { timeout: 30_000 });
     looks.mockRestore();
   }
 
@@ -65,6 +65,7 @@ describe.each(backends)('the watchdog on $name', (backend) => {
     expect(await app.get(JobsRunner).consumption()).toEqual([
       { queue: 'default', consuming: true },
       { queue: 'single', consuming: true },
+      { queue: 'canvas-nodes', consuming: true },
     ]);
     const health = app.get(JobsHealthIndicator, { strict: false });
     expect(await health.isHealthy()).toMatchObject({ jobs: { status: 'up', watchdogRestarts: 0 } });

@@ -49,6 +49,7 @@ export {
   PayloadTooLargeError,
   ResultTimeoutError,
 } from './client/client.errors.js';
+export type { JobTree } from './client/job-tree.js';
 export type { CancelReport } from './client/job-canceller.js';
 export { BackgroundWorkRefusedError } from './client/background-work.error.js';
 

@@ -1,5 +1,5 @@
 import { JobNotFoundError } from '../client/client.errors.js';
-import { JobHandle, type JobOperations } from '../client/job-handle.js';
+import { JobHandle, type ExpectedStart, type JobOperations } from '../client/job-handle.js';
 import type { JobStatus } from '../client/job-status.js';
 import type { CanvasCounts, CanvasReader } from './canvas-reader.js';
 import type { CanvasShape } from './canvas-shape.js';
@@ -27,8 +27,13 @@ export class CanvasHandle<Result = unknown> extends JobHandle<Result> {
   readonly #reader: CanvasReader;
 
   /** @internal */
-  constructor(shape: CanvasShape, operations: JobOperations, reader: CanvasReader) {
-    super(shape.id, operations, { state: 'blocked', delay: 0 }, true);
+  constructor(
+    shape: CanvasShape,
+    operations: JobOperations,
+    reader: CanvasReader,
+    expected: ExpectedStart = { state: 'blocked', delay: 0 },
+  ) {
+    super(shape.id, operations, expected, true);
     this.#shape = shape;
     this.#operations = operations;
     this.#reader = reader;

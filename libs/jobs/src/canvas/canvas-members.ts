@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { WaitingError } from 'bullmq';
 import type { StoredJob } from '../client/envelope.js';
 import type { Tell } from '../client/tell.js';
 import { unpackResult } from '../client/stored-result.js';
@@ -24,6 +25,8 @@ export class CanvasMembers {
       });
       return { payload };
     } catch (error) {
+      // It was given back.
+      if (error instanceof WaitingError) throw error;
       return { error };
     }
   }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { WaitingError } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { readCancelMark, readCancelRequest } from '../client/cancel-mark.js';
@@ -49,13 +50,18 @@ export class CanvasNodes {
     if (attemptNumber(job) > maxAttempts(job)) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
+    let isFirst = job.attemptsStarted === 1;
     try {
       let outcome: AttemptOutcome | undefined;
       await tell(async () => {
-        outcome = await this.work(job, job.data.c!.n!);
+        const mayHaveBegun = !isFirst;
+        isFirst = false;
+        outcome = await this.work(job, job.data.c!.n!, mayHaveBegun);
       });
       return outcome!;
     } catch (error) {
+      // It was given back.
+      if (error instanceof WaitingError) throw error;
       const attempt = attemptNumber(job);
       if (error instanceof NonRetryableError || attempt >= maxAttempts(job))
         return { kind: 'failed', error, ran: true };
@@ -63,16 +69,16 @@ export class CanvasNodes {
     }
   }
 
-  private work(job: StoredJob, work: CanvasNodeWork): Promise<AttemptOutcome> {
+  private work(job: StoredJob, work: CanvasNodeWork, mayHaveBegun: boolean): Promise<AttemptOutcome> {
     switch (work.k) {
       case 'gather':
         return this.gather(job);
       case 'spawn':
-        return this.spawn(job, work);
+        return this.spawn(job, work, mayHaveBegun);
       case 'gate':
         return this.passGate(job, work);
       case 'call':
-        return this.call(job, work);
+        return this.call(job, work, mayHaveBegun);
     }
   }
 
@@ -80,11 +86,15 @@ export class CanvasNodes {
     return { kind: 'succeeded', result: await this.results.of(job) };
   }
 
-  private async spawn(job: StoredJob, { o: owner, m: members, a }: Work<'spawn'>): Promise<AttemptOutcome> {
+  private async spawn(
+    job: StoredJob,
+    { o: owner, m: members, a }: Work<'spawn'>,
+    mayHaveBegun: boolean,
+  ): Promise<AttemptOutcome> {
     const { g, v } = job.data.c!;
     const before = v || g ? { before: { value: v ? v[0] : await this.results.of(job) } } : {};
     // On Redis a member that failed and is added again is waited for without end.
-    const there = job.attemptsStarted > 1 ? await this.results.idsBelow(owner.q, owner.id) : new Set<string>();
+    const there = mayHaveBegun ? await this.results.idsBelow(owner.q, owner.id) : new Set<string>();
     const frame = this.frameOf(job);
     const compile = function* (): Generator<FlowJob> {
       for (const [n, member] of members.entries()) {
@@ -115,7 +125,11 @@ export class CanvasNodes {
     throw new AbandonedCanvasError();
   }
 
-  private async call(job: StoredJob, { o: origin, at, c: canvas }: Work<'call'>): Promise<AttemptOutcome> {
+  private async call(
+    job: StoredJob,
+    { o: origin, at, c: canvas }: Work<'call'>,
+    mayHaveBegun: boolean,
+  ): Promise<AttemptOutcome> {
     const found = await this.reader.find(origin.q, origin.id);
     const status = found && readStatus(found.job, found.state);
     if (status && !status.terminal) {
@@ -127,7 +141,7 @@ export class CanvasNodes {
     const value = at === 'succeeded' && isKept(found) ? status!.result : job.data.c!.v![0];
     // The canvas is apart: nothing waits for it, and nothing fails with it.
     const flow = compileCanvas(canvas, { path: memberPath(pathOf(job.id!), 0), before: { value } }, this.frameOf(job));
-    const isThere = job.attemptsStarted > 1 && (await this.reader.find(flow.queueName, flow.opts.jobId));
+    const isThere = mayHaveBegun && (await this.reader.find(flow.queueName, flow.opts.jobId));
     if (!isThere) await this.flows.add(flow);
     this.logger.debug(`Job ${origin.id} ${at}: ${flow.opts.jobId} was started.`);
     return { kind: 'succeeded', result: flow.opts.jobId };

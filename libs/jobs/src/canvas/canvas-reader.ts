@@ -60,7 +60,8 @@ export class CanvasReader {
     const adder = s
       ? await this.reader.find(CANVAS_QUEUE, idAt(CANVAS_QUEUE, spawnerPath(pathOf(job.id!))))
       : undefined;
-    const succeeded = processed - (adder?.state === 'completed' ? 1 : 0);
+    const hasAdded = s && (!adder || adder.state === 'completed');
+    const succeeded = processed - (hasAdded ? 1 : 0);
     const lost = ignored + failed - (adder?.state === 'failed' ? 1 : 0);
     tally.total += t ?? processed + unprocessed + ignored + failed - (s ?? 0);
     tally.succeeded += succeeded;

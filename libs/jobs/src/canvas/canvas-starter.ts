@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { asEnqueueError } from '../client/enqueue-options.js';
 import { claimInDoubt, currentJob } from '../client/current-job.js';
 import { readTags, type JobHeaders } from '../client/headers-and-tags.js';
+import type { ExpectedStart } from '../client/job-handle.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { retention } from '../client/prepared-job.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -15,7 +16,7 @@ import { CanvasPlacer } from './canvas-placer.js';
 import { CanvasReader } from './canvas-reader.js';
 import { shapeOf } from './canvas-shape.js';
 import { compileCanvas, MOST_AT_ONCE, weightOf } from './compile-canvas.js';
-import type { Frame } from './flow-job.js';
+import type { FlowJob, Frame } from './flow-job.js';
 import {
   isGroup,
   isHeader,
@@ -57,9 +58,13 @@ export class CanvasStarter {
     const path = newPath();
     const shape = shapeOf(placed, path);
     const frame = this.frameOf(shape.id, stamps, placing.headers);
-    if (!rest) await this.flows.add(compileCanvas(placed, { path }, frame));
-    else await this.addStream(placed, rest, path, frame);
-    return new CanvasHandle<Result>(rest ? { id: shape.id } : shape, this.client, this.reader);
+    if (rest) {
+      await this.addStream(placed, rest, path, frame);
+      return new CanvasHandle<Result>({ id: shape.id }, this.client, this.reader);
+    }
+    const flow = compileCanvas(placed, { path }, frame);
+    await this.flows.add(flow);
+    return new CanvasHandle<Result>(shape, this.client, this.reader, startOf(flow));
   }
 
   private async addStream(
@@ -82,6 +87,11 @@ export class CanvasStarter {
       retention: retention(this.options),
     };
   }
+}
+
+function startOf({ children, opts: { delay = 0 } }: FlowJob): ExpectedStart {
+  if (children) return { state: 'blocked', delay: 0 };
+  return { state: delay > 0 ? 'scheduled' : 'pending', delay };
 }
 
 /** The job that waits for the group at the beginning of a canvas. */

@@ -36,7 +36,10 @@ export class ChildResults {
     const values = Object.entries(await job.getChildrenValues<unknown>())
       .map(([key, value]) => ({ id: memberOf(key).id, value }))
       .filter(({ id }) => !isSpawner(id));
-    if (g === 1) return unpackResult(values[0]?.value).result;
+    if (g === 1) {
+      if (values[0]) return unpackResult(values[0].value).result;
+      throw new Error(`nestjs-jobs: the result of the step before job ${job.id} is not there (any more).`);
+    }
     const list: unknown[] = [];
     for (const { id, value } of values) {
       const { result } = unpackResult(value);

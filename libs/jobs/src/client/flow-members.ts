@@ -22,6 +22,11 @@ export function memberOf(key: string): FlowMember {
   return { queue: queue!, id: id! };
 }
 
+/** Whether a job of a canvas waits for nothing; of other jobs that is not known without asking. @internal */
+export function isLeaf({ data: { c } }: StoredJob): boolean {
+  return c !== undefined && c.g === undefined && c.b === undefined && !c.s && !c.x && !c.n;
+}
+
 /** The children of a job that have not ended, of which there may be many. @internal */
 export async function* openChildren(
   { queue, id }: FlowMember,
@@ -29,7 +34,7 @@ export async function* openChildren(
   { kind }: Pick<QueueBackend, 'kind'>,
 ): AsyncGenerator<FlowMember[]> {
   const job = await queues.get(queue).getJob(id);
-  if (!job) return;
+  if (!job || isLeaf(withEnvelope(job))) return;
   const count = kind === 'redis' ? PAGE : ALL;
   let cursor = 0;
   do {

@@ -61,7 +61,9 @@ export class JobCanceller {
         const ids = children.filter((child) => child.queue === queue).map((child) => child.id);
         for (let n = 0; n < ids.length; n += BATCH) await this.mark(queue, ids.slice(n, n + BATCH), reason);
       }
-      for (const child of children) await this.cancelChildren(child, reason);
+      for (let n = 0; n < children.length; n += BATCH) {
+        await Promise.all(children.slice(n, n + BATCH).map((child) => this.cancelChildren(child, reason)));
+      }
     }
   }
 

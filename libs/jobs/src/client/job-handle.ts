@@ -4,12 +4,14 @@ import { JobCancelledError, JobFailedError, JobNotFoundError, ResultTimeoutError
 import { currentJob } from './current-job.js';
 import { requireDuration, requireReason } from './invalid-argument.error.js';
 import type { JobState, JobStatus } from './job-status.js';
+import type { JobTree } from './job-tree.js';
 
 /** What a handle asks of the client. @internal */
 export interface JobOperations {
   status(id: string): Promise<JobStatus | undefined>;
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined>;
   cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean>;
+  tree(id: string): Promise<JobTree | undefined>;
 }
 
 /** What is known of a job's start without asking: right after it was enqueued, the truth. @internal */
@@ -107,5 +109,29 @@ export class JobHandle<Result = unknown> {
   async cancel(options: { reason?: string; flow?: boolean } = {}): Promise<boolean> {
     const { reason, flow = false } = options;
     return this.#operations.cancel(this.id, requireReason(reason), flow);
+  }
+
+  /**
+   * The job and those that it waits for, or has waited for: the parts of a canvas. At most 100 children of each job are
+   * shown, and 1,000 jobs in all; `more` says how many are not.
+   *
+   * @throws {@link JobNotFoundError}; {@link BackendUnavailableError} within `connectTimeout`.
+   * @example
+   * ```ts
+   * import type { JobsService, JobTree } from 'nestjs-jobs';
+   *
+   * export async function print(jobs: JobsService, id: string): Promise<void> {
+   *   const show = ({ task, state, children }: JobTree, indent: string): void => {
+   *     console.log(`${indent}${task}: ${state}`);
+   *     for (const child of children) show(child, `${indent}  `);
+   *   };
+   *   show(await jobs.job(id).tree(), '');
+   * }
+   * ```
+   */
+  async tree(): Promise<JobTree> {
+    const tree = await this.#operations.tree(this.id);
+    if (!tree) throw new JobNotFoundError(this.id);
+    return tree;
   }
 }

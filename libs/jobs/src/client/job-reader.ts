@@ -41,11 +41,16 @@ export class JobReader {
 
   /** Undefined for a job that never was, or is not kept any more. */
   async status(id: string): Promise<JobStatus | undefined> {
+    const found = await this.findKept(id);
+    return found && readStatus(found.job, found.state);
+  }
+
+  /** Undefined also when the queue is not a declared one. */
+  async findKept(id: string): Promise<FoundJob | undefined> {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) return undefined;
     const found = await this.find(queueName, id);
-    if (!found || isExpired(found)) return undefined;
-    return readStatus(found.job, found.state);
+    return found && !isExpired(found) ? found : undefined;
   }
 
   /** What the store has under an id, in a queue that need not be a declared one of this process. */

@@ -26,9 +26,11 @@ import { JobReader } from './job-reader.js';
 import type { Sent } from './first-of-its-id.js';
 import { JobSender } from './job-sender.js';
 import type { JobStatus } from './job-status.js';
+import type { JobTree } from './job-tree.js';
 import { JobPreparer, type PreparedJob } from './prepared-job.js';
 import { Queues } from './queues.js';
 import { Routing } from './routing.js';
+import { TreeReader } from './tree-reader.js';
 
 /** The payload, which only a task without one may leave out, and the options. */
 export type EnqueueArguments<Payload> = undefined extends Payload
@@ -135,6 +137,10 @@ export class JobsClient implements JobOperations {
 
   status(id: string): Promise<JobStatus | undefined> {
     return this.sender.reach(() => this.reader.status(id));
+  }
+
+  tree(id: string): Promise<JobTree | undefined> {
+    return this.sender.reach(() => new TreeReader(this.reader).read(id));
   }
 
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined> {

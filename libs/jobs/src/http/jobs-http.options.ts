@@ -1,7 +1,7 @@
 import type { JobStatus } from '../client/job-status.js';
 
 /** What a client wants to do with a job. @publicApi */
-export type JobAction = 'read' | 'cancel';
+export type JobAction = 'read' | 'tree' | 'cancel';
 
 /** Options of {@link JobsHttpModule.forRoot}. @publicApi */
 export interface JobsHttpOptions {

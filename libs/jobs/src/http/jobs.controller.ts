@@ -15,12 +15,21 @@ import {
   VERSION_NEUTRAL,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import type { JobTree } from '../client/job-tree.js';
 import type { JobStatus } from '../client/job-status.js';
 import { JobsService } from '../client/jobs.service.js';
 import { BackendUnavailableFilter } from './backend-unavailable.filter.js';
 import { JOBS_PATH } from './job-urls.js';
 import { JOBS_HTTP_OPTIONS, type JobAction, type JobsHttpOptions } from './jobs-http.options.js';
-import { batchSchema, cancelledSchema, describeOperation, idParameter, jobStatusSchema, TagJobs } from './openapi.js';
+import {
+  batchSchema,
+  cancelledSchema,
+  describeOperation,
+  idParameter,
+  jobStatusSchema,
+  jobTreeSchema,
+  TagJobs,
+} from './openapi.js';
 
 const MAX_BATCH = 100;
 
@@ -51,6 +60,23 @@ export class JobsController {
     return status;
   }
 
+  @Get(':id/tree')
+  @describeOperation({
+    summary: 'The parts of a canvas: the job, and those that it waits for',
+    parameters: [idParameter],
+    responses: {
+      200: jobTreeSchema,
+      403: 'Trees are not allowed to this client; without an authorize function, to none',
+      404: 'There is no such job, or it is not kept any more',
+    },
+  })
+  async readTree(@Param('id') id: string, @Req() request: unknown): Promise<JobTree> {
+    if (!this.options.authorize) throw new ForbiddenException('Reading trees of jobs is not enabled.');
+    const status = await this.find(id);
+    if (!(await this.isAllowed(request, status, 'tree'))) throw new ForbiddenException(`You may not read "${id}".`);
+    return this.jobs.job(id).tree();
+  }
+
   @Post('batch-status')
   @HttpCode(200)
   @describeOperation({
@@ -72,7 +98,7 @@ export class JobsController {
   @Delete(':id')
   @HttpCode(202)
   @describeOperation({
-    summary: 'Cancels a job; one that runs is asked to stop',
+    summary: 'Cancels a job, and those that it waits for; what runs is asked to stop',
     parameters: [idParameter],
     responses: {
       202: cancelledSchema,
@@ -84,7 +110,7 @@ export class JobsController {
     if (!this.options.authorize) throw new ForbiddenException('Cancelling jobs is not enabled.');
     const status = await this.find(id);
     if (!(await this.isAllowed(request, status, 'cancel'))) throw new ForbiddenException(`You may not cancel "${id}".`);
-    return { cancelled: await this.jobs.job(id).cancel() };
+    return { cancelled: await this.jobs.job(id).cancel({ flow: true }) };
   }
 
   private async find(id: string): Promise<JobStatus> {

@@ -99,6 +99,8 @@ export const jobStatusSchema: Schema = {
     deduplicatedBy: { ...id, description: 'The job whose result it has: with the same idempotency key' },
     error,
     rootId: { ...id, description: 'The job that it was enqueued from; absent when there is none' },
+    parentId: { ...id, description: 'Of a part of a canvas: the job that waits for it' },
+    failedJob: { ...id, description: 'The part of the canvas that it failed along with' },
     failureOf: { ...id, description: 'Of the job of a failure handler: the job that failed' },
     redriveOf: { ...id, description: 'The failed job that it does again' },
     redrivenAs: { ...id, description: 'The job that does this failed one again' },
@@ -114,6 +116,25 @@ export const jobStatusSchema: Schema = {
     terminal: { type: 'boolean', description: 'Whether the state is final' },
   },
   required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'tags', 'terminal'],
+};
+
+/** @internal */
+export const jobTreeSchema: Schema = {
+  type: 'object',
+  properties: {
+    id,
+    task: { type: 'string' },
+    queue: { type: 'string' },
+    state: { type: 'string', enum: STATES },
+    attempt: { type: 'integer' },
+    startedAt: time,
+    finishedAt: time,
+    error,
+    failedJob: { ...id, description: 'The part of the canvas that it failed along with' },
+    children: { type: 'array', items: { type: 'object', description: 'Another such object' } },
+    more: { type: 'integer', description: 'How many children are not shown' },
+  },
+  required: ['id', 'task', 'queue', 'state', 'attempt', 'children'],
 };
 
 /** @internal */
@@ -147,7 +168,7 @@ export const acceptedJobSchema: Schema = {
   type: 'object',
   properties: {
     id,
-    state: { type: 'string', enum: STATES, description: '`pending` or `scheduled`, unless the job was there before' },
+    state: { type: 'string', enum: STATES, description: '`pending` or `scheduled`, `blocked` for a canvas, unless the job was there before' },
     pollUrl: { type: 'string', example: `/jobs/${id.example}` },
   },
   required: ['id', 'state', 'pollUrl'],

@@ -1,5 +1,6 @@
 import bytes from 'bytes';
 import ms from 'ms';
+import { CANVAS_QUEUE } from '../canvas/canvas-part.js';
 import { InvalidJobsOptionsError, isPlainObject, UnknownJobsOptionError } from './jobs-options.error.js';
 
 export { isPlainObject } from './jobs-options.error.js';
@@ -128,8 +129,10 @@ export function assertDeclaredQueue(
   path: string,
   queues: ReadonlyMap<string, unknown>,
 ): asserts value is string {
-  if (typeof value === 'string' && queues.has(value)) return;
-  const declared = `a declared queue (${[...queues.keys()].join(', ')})`;
+  // The library's own is among them, and not for the app's jobs.
+  const names = [...queues.keys()].filter((name) => name !== CANVAS_QUEUE);
+  if (names.includes(value as string)) return;
+  const declared = `a declared queue (${names.join(', ')})`;
   // What could not be one needs no advice on how to declare it.
   const isName = typeof value === 'string' && QUEUE_NAME.test(value);
   const fix = isName ? `; declare it with JobsModule.forRoot({ queues: { '${value}': {} } })` : '';

@@ -32,9 +32,9 @@ describe('module options', () => {
     expect(resolve({})).toEqual({
       connectTimeout: 2_000,
       namespace: 'jobs',
-      queues: new Map([['default', { concurrency: 10, defaults: DEFAULTS }]]),
+      queues: new Map(['default', 'canvas-nodes'].map((name) => [name, { concurrency: 10, defaults: DEFAULTS }])),
       defaultQueue: 'default',
-      workedQueues: new Set(['default']),
+      workedQueues: new Set(['default', 'canvas-nodes']),
       routing: { routes: [], router: undefined },
       keepFor: 86_400_000,
       keepFailedFor: 604_800_000,
@@ -70,10 +70,12 @@ describe('module options', () => {
 
   it('choose which queues are worked', () => {
     const queues = { a: {}, b: {}, c: { concurrency: 2 } };
-    expect([...resolve({ queues, workers: true }).workedQueues].sort()).toEqual(['a', 'b', 'c', 'default']);
-    expect([...resolve({ queues, workers: false }).workedQueues]).toEqual([]);
-    expect([...resolve({ queues, workers: { only: ['a'] } }).workedQueues]).toEqual(['a']);
-    expect([...resolve({ queues, workers: { except: ['a', 'default'] } }).workedQueues].sort()).toEqual(['b', 'c']);
+    const worked = (workers: unknown): string[] => [...resolve({ queues, workers }).workedQueues].sort();
+    expect(worked(true)).toEqual(['a', 'b', 'c', 'canvas-nodes', 'default']);
+    expect(worked(false)).toEqual([]);
+    expect(worked({ only: ['a'] })).toEqual(['a', 'canvas-nodes']);
+    expect(worked({ only: [] })).toEqual([]);
+    expect(worked({ except: ['a', 'default'] })).toEqual(['b', 'c', 'canvas-nodes']);
   });
 
   it('lay the defaults of a queue over those of the module, option by option', () => {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DelayedError, WaitingError, type Job } from 'bullmq';
+import { BackendUnavailableError } from '../backend/backend.errors.js';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
@@ -197,7 +198,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       try {
         return await work();
       } catch (error) {
-        if (!this.backend.isConnectionError(error)) {
+        if (!this.backend.isConnectionError(error) && !(error instanceof BackendUnavailableError)) {
           if (Date.now() >= end || isLossOfJob(error)) throw error;
           if (!wasReported) this.logRefusal(held.job, error as Error);
           wasReported = true;
