@@ -1,8 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { JobStatus, JobTree } from 'nestjs-jobs';
 import type { ImportNotice, ImportReport, ImportResult } from '../../apps/sample-api/src/imports/import.payload.js';
 import { backends } from '../support/backends.js';
-import { pollUntilEnded, startSampleApi, type SampleApi } from '../support/sample-api.js';
+import { spawnSampleApi } from '../support/child-process.js';
+import { eventually } from '../support/eventually.js';
+import { pollUntilEnded, sampleEnvironment, startSampleApi, type SampleApi } from '../support/sample-api.js';
 
 interface Accepted {
   id: string;
@@ -21,6 +24,26 @@ function fileOf(rows: readonly string[]): string {
   return `${[HEADER, ...rows].join('\n')}\n`;
 }
 
+function send({ url }: SampleApi, body: string | Uint8Array<ArrayBuffer>, type = 'text/csv'): Promise<Response> {
+  return fetch(`${url}/imports`, { method: 'POST', body, headers: { 'content-type': type } });
+}
+
+async function statusOf({ url }: SampleApi, { pollUrl }: Accepted): Promise<JobStatus> {
+  return (await (await fetch(url + pollUrl)).json()) as JobStatus;
+}
+
+async function treeOf({ url }: SampleApi, { pollUrl }: Accepted): Promise<JobTree> {
+  const response = await fetch(`${url}${pollUrl}/tree`);
+  expect(response.status).toBe(200);
+  return (await response.json()) as JobTree;
+}
+
+/** A tree as its tasks and states, each with what is below it. */
+function brief({ task, state, children }: JobTree): unknown {
+  const own = `${task.replace('imports.', '')} ${state}`;
+  return children.length === 0 ? own : [own, ...children.map(brief)];
+}
+
 describe.each(backends)('imports of the sample API on $name', (backend) => {
   let api: SampleApi;
   beforeAll(async () => {
@@ -28,9 +51,7 @@ describe.each(backends)('imports of the sample API on $name', (backend) => {
   });
   afterAll(() => api?.stop());
 
-  function post(body: string | Uint8Array<ArrayBuffer>, type = 'text/csv'): Promise<Response> {
-    return fetch(`${api.url}/imports`, { method: 'POST', body, headers: { 'content-type': type } });
-  }
+  const post = (body: string | Uint8Array<ArrayBuffer>, type?: string): Promise<Response> => send(api, body, type);
 
   async function accepted(response: Response): Promise<Accepted> {
     expect(response.status).toBe(202);
@@ -113,6 +134,40 @@ describe.each(backends)('imports of the sample API on $name', (backend) => {
     expect(await kept('uploads')).toEqual([]);
   });
 
+  it('[V9] the tree of an import has its parts, with why a chunk failed', async () => {
+    const rows = rowsOf(450);
+    rows[219] = 'Per"son,p220@example.com,1';
+    const job = await accepted(await post(fileOf(rows)));
+    await pollUntilEnded(api.url, job.pollUrl);
+    const tree = await treeOf(api, job);
+    const checks = ['check succeeded', 'check succeeded', 'check failed', 'check succeeded', 'check succeeded'];
+    expect(brief(tree)).toEqual([
+      'run succeeded',
+      ['finish succeeded', ['merge succeeded', ...checks], 'write-summary succeeded', 'notify succeeded'],
+    ]);
+    expect(tree.id).toBe(job.id);
+    const failed = tree.children[0]!.children[0]!.children[2]!;
+    expect(failed).toMatchObject({ attempt: 1, error: { code: 'CSV_INVALID' } });
+    const part = await fetch(`${api.url}/jobs/${failed.id}`);
+    expect(await part.json()).toMatchObject({ task: 'imports.check', state: 'failed' });
+  });
+
+  it('[A6] an import that is cancelled stops, with all its parts, and is not told of', async () => {
+    const job = await accepted(await post(fileOf(rowsOf(60_000))));
+    await eventually(async () => (await statusOf(api, job)).stage?.name === 'CHECKING', {
+      timeout: 30_000,
+      interval: 5,
+    });
+    const cancelled = await fetch(api.url + job.pollUrl, { method: 'DELETE' });
+    expect(await cancelled.json()).toEqual({ cancelled: true });
+    expect((await pollUntilEnded(api.url, job.pollUrl)).at(-1)).toMatchObject({ state: 'cancelled' });
+    const states = ({ state, children }: JobTree): string[] => [state, ...children.flatMap(states)];
+    const ended = ['succeeded', 'cancelled'];
+    await eventually(async () => expect(ended).toEqual(expect.arrayContaining(states(await treeOf(api, job)))));
+    expect((await fetch(`${api.url}/imports/${job.id}/summary.json`)).status).toBe(404);
+    expect(await kept('notices')).not.toContain(`${job.id}.json`);
+  });
+
   it('[V8] reports no more than the first of many bad rows and chunks', async () => {
     const rows = rowsOf(3_000, (n) => (n % 100 === 50 && n <= 2_500 ? 'x"y,,' : `Person ${n},nowhere,1`));
     const { result } = await imported(fileOf(rows));
@@ -187,5 +242,55 @@ describe.each(backends)('imports of the sample API on $name', (backend) => {
       },
     });
     expect(document.paths['/imports/{id}/summary.json']).toMatchObject({ get: { responses: { 200: {}, 404: {} } } });
+  });
+});
+
+describe.each(backends)('an import on $name, whose process is killed -9 while chunks are checked', (backend) => {
+  const SHORT_LEASE = { JOBS_LEASE_MS: '2000' };
+  const started: SampleApi[] = [];
+  afterAll(async () => {
+    for (const each of started.toReversed()) await each.stop();
+  });
+
+  /** A process that takes requests, and a way to kill the one that works and to have another go on. */
+  async function start(): Promise<{ api: SampleApi; killAndGoOn: () => Promise<SampleApi> }> {
+    const beside = backend.name !== 'embedded';
+    const api = await startSampleApi(backend, { ...SHORT_LEASE, ...(beside && { JOBS_WORKERS: 'false' }) });
+    started.push(api);
+    if (!beside) {
+      const killAndGoOn = async (): Promise<SampleApi> => {
+        await api.process.kill('SIGKILL');
+        const next = await startSampleApi(backend, SHORT_LEASE, api);
+        started.push(next);
+        return next;
+      };
+      return { api, killAndGoOn };
+    }
+    const env = { ...sampleEnvironment(backend, api.directory), ...SHORT_LEASE };
+    const worker = spawnSampleApi('worker', { env });
+    const killAndGoOn = async (): Promise<SampleApi> => {
+      await worker.kill('SIGKILL');
+      spawnSampleApi('worker', { env });
+      return api;
+    };
+    return { api, killAndGoOn };
+  }
+
+  it('[V3] counts each row once, and is told of once', async () => {
+    const { api, killAndGoOn } = await start();
+    const sent = await send(api, fileOf(rowsOf(60_000, (n) => `Person ${n},p${n}@example.com,0.01`)));
+    const job = (await sent.json()) as Accepted;
+    const someAreChecked = async (): Promise<boolean> => {
+      const checks = (await treeOf(api, job)).children[0]?.children[0]?.children ?? [];
+      return checks.some(({ state }) => state === 'succeeded');
+    };
+    await eventually(someAreChecked, { timeout: 60_000, interval: 10 });
+    const left = await killAndGoOn();
+    const seen = await pollUntilEnded(left.url, job.pollUrl);
+    expect(seen[0]).toMatchObject({ state: 'blocked' });
+    const result = { rows: 60_000, accepted: 60_000, rejected: 0, refused: 0, amounts: { total: 60_000 } };
+    expect(seen.at(-1)).toMatchObject({ state: 'succeeded', result });
+    expect(await readdir(join(api.directory, 'imports', 'notices'))).toEqual([`${job.id}.json`]);
+    expect(await readdir(join(api.directory, 'imports', 'uploads'))).toEqual([]);
   });
 });

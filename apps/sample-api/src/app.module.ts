@@ -20,8 +20,9 @@ import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
     ImportsApiModule,
     DeadLettersModule,
     HealthModule,
-    // This app has no accounts: a job's id cannot be guessed, and whoever has it may read and cancel that one job.
-    JobsHttpModule.forRoot({ authorize: (_request, _job, action) => action === 'read' || action === 'cancel' }),
+    // This app has no accounts: a job's id cannot be guessed, and whoever has it may read that job and its parts, and
+    // cancel them.
+    JobsHttpModule.forRoot({ authorize: (_request, _job, action) => ['read', 'tree', 'cancel'].includes(action) }),
     // Last, so that running jobs are drained before anything they use is closed.
     JobsModule.forRootAsync({
       inject: [ConfigService],
