@@ -101,7 +101,7 @@ describe.each(backends)('canvases over HTTP on $name', (backend) => {
     await close();
   });
 
-  it('[C1] DELETE /jobs/:id cancels the whole canvas', async () => {
+  it('[A6] DELETE /jobs/:id cancels the whole canvas', async () => {
     const { http, jobs, close } = await serve({ authorize: () => true });
     const waiting = number.s(1).set({ delay: '1h' });
     const started = await jobs.start(chain(chord([waiting, waiting], xsum.s()), number.s()));

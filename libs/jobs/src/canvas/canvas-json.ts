@@ -1,11 +1,18 @@
 import { isPlainObject } from '../options/jobs-options.error.js';
-import { TASK_NAME, type TaskOptions } from '../task/task-options.js';
+import { TASK_NAME } from '../task/task-options.js';
 import type { TaskRef } from '../task/task-reference.js';
 import { type CanvasNode, type GroupNode, isStream, type NodeExtras, type TaskNode } from './canvas-node.js';
+import { type DeclaredOptions, declaredBy, taskOptionsFrom } from './declared-options.js';
 import { invalidCanvas } from './invalid-canvas.js';
 import { readSignatureOptions, type SignatureOptions } from './signature-options.js';
 import { isTag, TAG_RULE } from '../client/headers-and-tags.js';
-import { findNotJson } from '../client/json-check.js';
+
+const KEYS: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['task', ['type', 'task', 'payload', 'into', 'merge', 'immutable', 'each', 'declared']],
+  ['chain', ['type', 'steps']],
+  ['group', ['type', 'members', 'allowPartial']],
+]);
+const EXTRAS: readonly string[] = ['options', 'stamps', 'link', 'linkError'];
 
 interface JsonExtras {
   readonly options?: SignatureOptions;
@@ -31,11 +38,6 @@ export type CanvasJson = JsonExtras &
     | { readonly type: 'chain'; readonly steps: readonly CanvasJson[] }
     | { readonly type: 'group'; readonly members: readonly CanvasJson[]; readonly allowPartial?: true }
   );
-
-/** Those of the task's options that decide about its jobs when they are enqueued. */
-export type DeclaredOptions = Pick<TaskOptions, 'queue' | 'priority' | 'expiresIn' | 'keepResult'> & {
-  readonly attempts?: number;
-};
 
 /** @internal */
 export function nodeToJson(node: CanvasNode, place: string): CanvasJson {
@@ -64,14 +66,7 @@ function extrasToJson({ options, stamps, link, linkError }: NodeExtras, place: s
 }
 
 function taskToJson({ ref, payload, into, merge, immutable, each }: TaskNode): CanvasJson {
-  const { queue, priority, expiresIn, keepResult, retry } = ref.options;
-  const declared: DeclaredOptions = {
-    ...(queue !== undefined && { queue }),
-    ...(priority !== undefined && { priority }),
-    ...(expiresIn !== undefined && { expiresIn }),
-    ...(keepResult !== undefined && { keepResult }),
-    ...(retry?.attempts !== undefined && { attempts: retry.attempts }),
-  };
+  const declared = declaredBy(ref.options);
   return {
     type: 'task',
     task: ref.name,
@@ -84,9 +79,10 @@ function taskToJson({ ref, payload, into, merge, immutable, each }: TaskNode): C
   };
 }
 
-/** @throws {@link InvalidCanvasError} @internal */
+/** `json` is JSON that nobody else changes. @throws {@link InvalidCanvasError} @internal */
 export function nodeFrom(json: unknown, place: string): CanvasNode {
   if (!isPlainObject(json)) throw invalidCanvas(place, 'an object as toJSON() of a signature gives it', json);
+  assertKeys(json, place);
   const extras = extrasFrom(json, place);
   switch (json['type']) {
     case 'task':
@@ -100,6 +96,16 @@ export function nodeFrom(json: unknown, place: string): CanvasNode {
       return { ...groupFrom(json, place), ...extras };
     default:
       throw invalidCanvas(`${place}.type`, "'task', 'chain' or 'group'", json['type']);
+  }
+}
+
+/** A key that nobody reads, of a later version maybe, would be something that is not done. */
+function assertKeys(json: Record<string, unknown>, place: string): void {
+  const own = KEYS.get(json['type']);
+  if (!own) return;
+  const unknown = Object.keys(json).find((key) => !own.includes(key) && !EXTRAS.includes(key));
+  if (unknown !== undefined) {
+    throw invalidCanvas(`${place}.${unknown}`, `one of ${[...own, ...EXTRAS].join(', ')}`, json[unknown]);
   }
 }
 
@@ -124,15 +130,13 @@ function taskFrom(json: Record<string, unknown>, place: string): TaskNode {
     if (value !== undefined && value !== true) throw invalidCanvas(`${place}.${key}`, 'true or absent', value);
   }
   if (each && !Array.isArray(payload)) throw invalidCanvas(`${place}.payload`, 'a list of payloads', payload);
-  const notJson = payload === undefined ? undefined : findNotJson(payload);
-  if (notJson) throw invalidCanvas(`${place}.payload`, `JSON, but ${notJson.path} is ${notJson.found}`, payload);
-  if (declared !== undefined && !isPlainObject(declared))
-    throw invalidCanvas(`${place}.declared`, 'an object', declared);
-  const { attempts, ...options } = (declared ?? {}) as DeclaredOptions;
-  const ref: TaskRef = {
-    name: task,
-    options: Object.freeze({ ...options, ...(attempts !== undefined && { retry: { attempts } }) }),
-  };
+  if ((into !== undefined || merge) && (immutable || !isPlainObject(payload))) {
+    const how = into === undefined ? 'merge' : 'into';
+    throw invalidCanvas(`${place}.${how}`, 'absent where there is no payload that takes a result', json[how]);
+  }
+  if (into !== undefined && merge) throw invalidCanvas(`${place}.merge`, 'absent beside "into"', merge);
+  const options = declared === undefined ? {} : taskOptionsFrom(declared, `${place}.declared`);
+  const ref: TaskRef = { name: task, options };
   return {
     type: 'task',
     ref,

@@ -143,27 +143,27 @@ export class CanvasPlacer {
     const place = (member: CanvasNode, n: number): Promise<PlacedCanvas> =>
       this.place(member, { ...around, mayStream: false, at: `${inside.at}.members[${n}]` });
     if (isStream(members)) {
-      const stream = this.stream(members.stream(), place, allowPartial);
+      const stream = this.stream(members.stream(), place, node);
       if (inside.mayStream) return { g: { stream }, ...extras };
       const all: PlacedCanvas[] = [];
       for await (const member of stream) all.push(member);
       return { g: all, ...extras };
     }
     const placed: PlacedCanvas[] = [];
-    for (const [n, member] of members.entries()) placed.push(...flat(await place(member, n), allowPartial));
+    for (const [n, member] of members.entries()) placed.push(...flat(member, await place(member, n), node));
     return { g: placed, ...extras };
   }
 
   private async *stream(
     members: AsyncIterator<CanvasNode> | Iterator<CanvasNode>,
     place: (member: CanvasNode, n: number) => Promise<PlacedCanvas>,
-    allowPartial: boolean | undefined,
+    group: GroupNode,
   ): AsyncGenerator<PlacedCanvas> {
     try {
       for (let n = 0; ; n++) {
         const { done, value } = await members.next();
         if (done) return;
-        yield* flat(await place(value as CanvasNode, n), allowPartial);
+        yield* flat(value as CanvasNode, await place(value as CanvasNode, n), group);
       }
     } finally {
       await members.return?.();
@@ -239,10 +239,13 @@ export class CanvasPlacer {
   }
 }
 
-/** A group in a group is a part of it, unless something is to be done with its own result. */
-function flat(member: PlacedCanvas, allowPartial: boolean | undefined): readonly PlacedCanvas[] {
-  if (!isGroup(member) || member.l || member.e || isPlacedStream(member.g)) return [member];
-  return (member.a === 1) === (allowPartial === true) ? member.g : [member];
+/**
+ * A group in a group is a part of it, unless something is to be done with its own result, or with its failures. One in a
+ * chain is not, also when it is the only step.
+ */
+function flat(member: CanvasNode, placed: PlacedCanvas, group: GroupNode): readonly PlacedCanvas[] {
+  if (member.type !== 'group' || !isGroup(placed) || placed.l || isPlacedStream(placed.g)) return [placed];
+  return (member.allowPartial === true) === (group.allowPartial === true) ? placed.g : [placed];
 }
 
 function withCallbacks<Step extends PlacedStep>(

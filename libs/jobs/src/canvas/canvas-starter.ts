@@ -24,6 +24,7 @@ import {
   stepsOf,
   type PlacedCanvas,
   type PlacedGroup,
+  type PlacedStream,
   type PlacedTask,
 } from './placed-canvas.js';
 import type { Signature } from './signature.js';
@@ -54,10 +55,24 @@ export class CanvasStarter {
     const { tags, ...given } = readSignatureOptions(options, 'the options of start()');
     const stamps = asEnqueueError(() => readTags(tags, 'tags')) ?? [];
     const placing = await this.placer.placeAll(canvas, { stamps, options: given, mayStream: true });
-    const { canvas: placed, rest } = await readBeginning(placing.canvas);
+    const stream = streamOf(placing.canvas);
+    try {
+      return await this.add(placing.canvas, stamps, placing.headers);
+    } finally {
+      // Whatever went wrong, and also before it was read: who gives the members learns that no more are wanted.
+      await stream?.return?.();
+    }
+  }
+
+  private async add<Result>(
+    canvas: PlacedCanvas,
+    stamps: readonly string[],
+    headers: JobHeaders | undefined,
+  ): Promise<CanvasHandle<Result>> {
+    const { canvas: placed, rest } = await readBeginning(canvas);
     const path = newPath();
     const shape = shapeOf(placed, path);
-    const frame = this.frameOf(shape.id, stamps, placing.headers);
+    const frame = this.frameOf(shape.id, stamps, headers);
     if (rest) {
       await this.addStream(placed, rest, path, frame);
       return new CanvasHandle<Result>({ id: shape.id }, this.client, this.reader);
@@ -103,6 +118,12 @@ function ownerOf(canvas: PlacedCanvas, path: string): JobPlace {
   return { id: idAt(q, at(1)), q };
 }
 
+/** The members of a group at the beginning that are not read yet. */
+function streamOf(canvas: PlacedCanvas): PlacedStream['stream'] | undefined {
+  const [first] = stepsOf(canvas);
+  return first && isGroup(first) && isPlacedStream(first.g) ? first.g.stream : undefined;
+}
+
 /**
  * Reads a group at the beginning whose members come of an iterable: a small one wholly. Of a large one, the canvas comes
  * back with an empty group, and beside it the members.
@@ -110,13 +131,13 @@ function ownerOf(canvas: PlacedCanvas, path: string): JobPlace {
 async function readBeginning(
   canvas: PlacedCanvas,
 ): Promise<{ canvas: PlacedCanvas; rest?: AsyncIterable<PlacedCanvas> }> {
+  const stream = streamOf(canvas);
+  if (!stream) return { canvas };
   const [first, ...others] = stepsOf(canvas);
-  if (!first || !isGroup(first) || !isPlacedStream(first.g)) return { canvas };
   const withMembers = (g: readonly PlacedCanvas[]): PlacedCanvas => {
-    const group = { ...first, g };
+    const group = { ...(first as PlacedGroup), g };
     return others.length > 0 ? { s: [group, ...others] } : group;
   };
-  const { stream } = first.g;
   const read: PlacedCanvas[] = [];
   for (let weight = 0; weight < MOST_AT_ONCE;) {
     const { done, value } = await stream.next();
@@ -125,15 +146,11 @@ async function readBeginning(
     weight += weightOf(value);
   }
   const rest = async function* (): AsyncGenerator<PlacedCanvas> {
-    try {
-      yield* read.splice(0);
-      for (;;) {
-        const { done, value } = await stream.next();
-        if (done) return;
-        yield value;
-      }
-    } finally {
-      await stream.return?.();
+    yield* read.splice(0);
+    for (;;) {
+      const { done, value } = await stream.next();
+      if (done) return;
+      yield value;
     }
   };
   return { canvas: withMembers([]), rest: rest() };

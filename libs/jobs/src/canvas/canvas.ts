@@ -3,15 +3,16 @@ import type { CanvasNode, GroupNode, MemberStream } from './canvas-node.js';
 import type {
   AnySignature,
   ChainOf,
+  ElementOf,
   GroupSignature,
   InOf,
   Linked,
   ResultsOf,
-  SettledOf,
   Settled,
 } from './canvas-types.js';
 import { InvalidCanvasError } from './canvas.errors.js';
 import { invalidCanvas } from './invalid-canvas.js';
+import { jsonCopy } from './json-copy.js';
 import { nodeOf, Signature } from './signature.js';
 
 /** Options of {@link group} and {@link chord}. @publicApi */
@@ -56,7 +57,7 @@ export function chain<const Steps extends readonly AnySignature[]>(...steps: Ste
 
 /**
  * Side by side: the result is the list of the members' results, in the order of the members. All members get the result of
- * the step before. Groups in a group are flattened. When a member fails, the group fails with its error, and the others
+ * the step before. Groups in a group are flattened, when both have `allowPartial` or neither has. When a member fails, the group fails with its error, and the others
  * run on. An empty group succeeds with `[]`.
  *
  * Of an iterable, also an async one, the members are added as they come, when the group stands at the beginning of the
@@ -75,15 +76,15 @@ export function group<const Members extends readonly AnySignature[]>(
 export function group<const Members extends readonly AnySignature[]>(
   members: Members,
   options: { readonly allowPartial: true },
-): Signature<InOf<Members>, SettledOf<ResultsOf<Members>>>;
-export function group<In, Out>(
-  members: Iterable<Signature<In, Out>> | AsyncIterable<Signature<In, Out>>,
+): GroupSignature<InOf<Members>, ResultsOf<Members, 'partial'>, 'partial'>;
+export function group<Member extends AnySignature>(
+  members: Iterable<Member> | AsyncIterable<Member>,
   options?: { readonly allowPartial?: false },
-): GroupSignature<In, Out[]>;
-export function group<In, Out>(
-  members: Iterable<Signature<In, Out>> | AsyncIterable<Signature<In, Out>>,
+): GroupSignature<InOf<Member[]>, ElementOf<Member>[]>;
+export function group<Member extends AnySignature>(
+  members: Iterable<Member> | AsyncIterable<Member>,
   options: { readonly allowPartial: true },
-): Signature<In, Settled<Out>[]>;
+): GroupSignature<InOf<Member[]>, ElementOf<Member, 'partial'>[], 'partial'>;
 export function group(members: unknown, options: GroupOptions = {}): unknown {
   return new Signature(groupNode(members, options, 'group'));
 }
@@ -118,23 +119,23 @@ export function chord<const Members extends readonly AnySignature[], Out>(
 ): Signature<InOf<Members>, Out>;
 export function chord<const Members extends readonly AnySignature[], Out>(
   header: Members,
-  body: Signature<SettledOf<ResultsOf<Members>>, Out>,
+  body: Signature<ResultsOf<Members, 'partial'>, Out>,
   options: { readonly allowPartial: true },
 ): Signature<InOf<Members>, Out>;
 export function chord<In, Results, Out>(
   header: Signature<In, Results>,
   body: Signature<Results, Out>,
 ): Signature<In, Out>;
-export function chord<In, Member, Out>(
-  header: Iterable<Signature<In, Member>> | AsyncIterable<Signature<In, Member>>,
-  body: Signature<Member[], Out>,
+export function chord<Member extends AnySignature, Out>(
+  header: Iterable<Member> | AsyncIterable<Member>,
+  body: Signature<ElementOf<Member>[], Out>,
   options?: { readonly allowPartial?: false },
-): Signature<In, Out>;
-export function chord<In, Member, Out>(
-  header: Iterable<Signature<In, Member>> | AsyncIterable<Signature<In, Member>>,
-  body: Signature<Settled<Member>[], Out>,
+): Signature<InOf<Member[]>, Out>;
+export function chord<Member extends AnySignature, Out>(
+  header: Iterable<Member> | AsyncIterable<Member>,
+  body: Signature<ElementOf<Member, 'partial'>[], Out>,
   options: { readonly allowPartial: true },
-): Signature<In, Out>;
+): Signature<InOf<Member[]>, Out>;
 export function chord(header: unknown, body: unknown, options: GroupOptions = {}): unknown {
   const node = header instanceof Signature ? header.node : groupNode(header, options, "a chord's header");
   if (node.type !== 'group') throw invalidCanvas("a chord's header", 'a group, or a list of signatures', header);
@@ -154,7 +155,13 @@ export function map<Payload, Result>(
   items: readonly Payload[],
 ): Signature<unknown, Result[]> {
   if (!Array.isArray(items)) throw invalidCanvas('the items of map()', 'a list of payloads', items);
-  return new Signature<unknown, Result[]>({ type: 'task', ref, payload: [...items], each: true, immutable: true });
+  return new Signature<unknown, Result[]>({
+    type: 'task',
+    ref,
+    payload: jsonCopy(items, `the items of map() of task "${ref.name}"`),
+    each: true,
+    immutable: true,
+  });
 }
 
 /**
@@ -195,7 +202,7 @@ export function chunks<Payload, Result>(
   ref: TaskRef<Payload, Result>,
   items: readonly Payload[],
   size: number,
-): Signature<unknown, Result[][]> {
+): GroupSignature<unknown, Result[][]> {
   if (!Array.isArray(items)) throw invalidCanvas('the items of chunks()', 'a list of payloads', items);
   if (!Number.isInteger(size) || size < 1)
     throw invalidCanvas('the size of chunks()', 'a whole number above zero', size);
@@ -221,10 +228,21 @@ function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<
 }
 
 function streamOf(members: Iterable<unknown> | AsyncIterable<unknown>, place: string): MemberStream {
+  let wasRead = false;
   return {
     async *stream(): AsyncGenerator<CanvasNode> {
+      // Read again, it would be empty, and so would the group.
+      if (wasRead && isReadOnce(members)) {
+        throw invalidCanvas(place, 'an iterable that can be read again to be started again', members);
+      }
+      wasRead = true;
       let n = 0;
       for await (const member of members) yield nodeOf(member, `${place}[${n++}]`);
     },
   };
+}
+
+/** A generator is its own iterator. */
+function isReadOnce(members: object): boolean {
+  return 'next' in members && typeof members.next === 'function';
 }

@@ -1,4 +1,5 @@
 import { invalidCanvas } from './invalid-canvas.js';
+import { jsonCopy } from './json-copy.js';
 import type { EnqueueEntryOptions } from '../client/enqueue-options.js';
 import type { Duration } from '../options/jobs-options.js';
 import { isPlainObject } from '../options/jobs-options.error.js';
@@ -52,5 +53,5 @@ export function readSignatureOptions(options: unknown, place: string): Signature
     const reason = REASONS[key as keyof EnqueueEntryOptions];
     throw invalidCanvas(`${place}.${key}`, reason ? `absent: ${reason}` : `one of ${KEYS.join(', ')}`, options[key]);
   }
-  return options as SignatureOptions;
+  return jsonCopy(options as SignatureOptions, place);
 }

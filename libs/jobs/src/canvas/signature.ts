@@ -4,6 +4,7 @@ import { isTag, TAG_RULE } from '../client/headers-and-tags.js';
 import type { CanvasNode } from './canvas-node.js';
 import { nodeFrom, nodeToJson } from './canvas-json.js';
 import { invalidCanvas } from './invalid-canvas.js';
+import { jsonCopy } from './json-copy.js';
 import { readSignatureOptions, type SignatureOptions } from './signature-options.js';
 
 /**
@@ -57,7 +58,7 @@ export class Signature<in In = undefined, out Out = unknown> {
    * @throws {@link InvalidCanvasError} that names the place.
    */
   static from(json: unknown): Signature<unknown, unknown> {
-    return new Signature<unknown, unknown>(nodeFrom(json, 'the canvas'));
+    return new Signature<unknown, unknown>(nodeFrom(jsonCopy(json, 'the canvas'), 'the canvas'));
   }
 
   /**
@@ -72,9 +73,10 @@ export class Signature<in In = undefined, out Out = unknown> {
 
   /**
    * When this has succeeded, starts another canvas with its result: durably, apart from this canvas, and without changing
-   * its result. Of a chain that is once, after its last step; of a group once, with the list.
+   * its result. Of a chain that is once, after its last step; of a group once, with the list: in another group it is then
+   * a member of its own.
    */
-  link(callback: Signature<Out, unknown>): this {
+  link(callback: Signature<Out, unknown>): Signature<In, Out> {
     return this.with({ ...this.node, link: [...(this.node.link ?? []), nodeOf(callback, 'link()')] });
   }
 

@@ -1,11 +1,18 @@
-import { findNotJson } from '../client/json-check.js';
 import type { TaskRef } from '../task/task-reference.js';
 import type { TaskNode } from './canvas-node.js';
 import { invalidCanvas } from './invalid-canvas.js';
+import { jsonCopy } from './json-copy.js';
 import { Signature } from './signature.js';
 
-/** What a task without a payload, or with the payload as it stands, needs of the step before: nothing. */
-type Complete<Payload> = undefined extends Payload ? unknown : undefined;
+/** A payload without one of its keys: of a union, each of its types without. */
+type Without<Payload, K extends PropertyKey> = Payload extends unknown ? Omit<Payload, K> : never;
+
+/** What a payload has beside what is given: of a union, of those of its types that it fits. */
+type Beside<Payload, Given> = Payload extends unknown
+  ? Given extends Partial<Payload>
+    ? Omit<Payload, keyof Given>
+    : never
+  : never;
 
 /** How a task becomes a part of a canvas. */
 export interface Signing<Payload, Result> {
@@ -13,16 +20,16 @@ export interface Signing<Payload, Result> {
   s(): Signature<Payload, Result>;
   /** Put into the result of the step before at a key: `add.s({ x: 8 }, { into: 'y' })`. */
   s<const K extends keyof Payload & string>(
-    partial: Omit<Payload, K>,
+    partial: Without<Payload, K>,
     how: { readonly into: K; readonly merge?: never },
-  ): Signature<Payload[K], Result>;
+  ): Signature<Exclude<Payload[K], undefined>, Result>;
   /** Laid over the result of the step before, an object: `send.s({ to: 'ada' }, { merge: true })`. */
   s<const G extends Partial<Payload>>(
     partial: G,
     how: { readonly merge: true; readonly into?: never },
-  ): Signature<Omit<Payload, keyof G>, Result>;
+  ): Signature<Beside<Payload, G>, Result>;
   /** The payload, for the beginning of a canvas. */
-  s(payload: Payload): Signature<Complete<Payload>, Result>;
+  s(payload: Payload): Signature<undefined, Result>;
   /** Immutable: the payload whatever the result of the step before. */
   si(...payload: undefined extends Payload ? [payload?: Payload] : [payload: Payload]): Signature<unknown, Result>;
 }
@@ -61,12 +68,10 @@ function nodeOfTask(ref: TaskRef, place: string, payload: unknown, how: How | un
   if (how !== undefined && !isObject(payload)) {
     throw invalidCanvas(`${place}, its payload`, 'an object that the result of the step before is put into', payload);
   }
-  const notJson = payload === undefined ? undefined : findNotJson(payload);
-  if (notJson) throw invalidCanvas(`${place}, ${notJson.path},`, `JSON, but it is ${notJson.found}`, payload);
   return {
     type: 'task',
     ref,
-    ...(payload !== undefined && { payload: frozenCopy(payload) }),
+    ...(payload !== undefined && { payload: jsonCopy(payload, place) }),
     ...(into !== undefined && { into }),
     ...(merge && { merge: true }),
     ...(immutable && { immutable: true }),
@@ -75,15 +80,4 @@ function nodeOfTask(ref: TaskRef, place: string, payload: unknown, how: How | un
 
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** So that a signature is a value: what its maker changes later is not changed in it. @internal */
-export function frozenCopy<T>(value: T): T {
-  return typeof value === 'object' && value !== null ? deepFreeze(structuredClone(value)) : value;
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const each of Object.values(value)) deepFreeze(each);
-  return Object.freeze(value);
 }

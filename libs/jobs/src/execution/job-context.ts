@@ -3,18 +3,18 @@ import type { Signature } from '../canvas/signature.js';
 import type { TaskRef } from '../task/task-reference.js';
 import { JobCancelledError } from '../client/client.errors.js';
 import { currentJob, runAsJob, type CurrentJob } from '../client/current-job.js';
-import { maxAttempts, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import type { ProgressRecord, StoredJob } from '../client/envelope.js';
 import { invalidArgument, requireJson, requireText } from '../client/invalid-argument.error.js';
 import type { JobHandle } from '../client/job-handle.js';
 import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
 import type { Tell } from '../client/tell.js';
 import { AttemptClaim } from './attempt-claim.js';
 import { AttemptGate } from './attempt-gate.js';
-import { AttemptSays } from './attempt-says.js';
 import { isControlException, Park, Replaced, type ControlException } from './control-exceptions.js';
 import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
 import { keyOfJob } from './idempotency-key.js';
 import type { JobClaims } from './job-claims.js';
+import { JobFacts } from './job-facts.js';
 
 const LONGEST_STAGE = 200;
 
@@ -23,8 +23,7 @@ const LONGEST_STAGE = 200;
  *
  * @publicApi
  */
-export class JobContext implements CurrentJob {
-  private readonly says: AttemptSays;
+export class JobContext extends JobFacts implements CurrentJob {
   private aborting: AbortController | undefined;
   private reason: Error | undefined;
   private recorded: ControlException | undefined;
@@ -39,15 +38,15 @@ export class JobContext implements CurrentJob {
 
   /** @internal */
   constructor(
-    private readonly stored: StoredJob,
+    stored: StoredJob,
     private readonly client: Pick<JobsClient, 'enqueue'>,
     claims: Pick<JobClaims, 'lease' | 'holds'>,
     tell: Tell,
     private readonly placer: Pick<CanvasPlacer, 'placeAll'>,
   ) {
+    super(stored);
     this.gate = new AttemptGate(stored, tell, this);
     this.claim = new AttemptClaim(stored, claims);
-    this.says = new AttemptSays(stored);
   }
 
   /** The context of the task that the calling code runs in, at any depth; undefined outside of tasks. */
@@ -59,57 +58,6 @@ export class JobContext implements CurrentJob {
   /** @internal */
   static run<T>(context: JobContext, work: () => T): T {
     return runAsJob(context, work);
-  }
-
-  /** The job's id, as `enqueue` gave it. */
-  get id(): string {
-    return this.stored.id!;
-  }
-
-  /** The task's name. */
-  get task(): string {
-    return this.stored.name;
-  }
-
-  get queue(): string {
-    return this.stored.queueName;
-  }
-
-  /** Which run of the job this is, from 1. A run whose process died counts, one that ended with {@link Snooze} does not. */
-  get attempt(): number {
-    return this.says.record.attempt;
-  }
-
-  /** How many runs the job may have in all. */
-  get maxAttempts(): number {
-    return maxAttempts(this.stored);
-  }
-
-  /** The job that this one was enqueued from, directly or over others; its own id when there is none. */
-  get rootId(): string {
-    return this.stored.data.r ?? this.id;
-  }
-
-  /** The node of the flow that this job is a part of; undefined for every other job. */
-  get parentId(): string | undefined {
-    return this.stored.parent?.id;
-  }
-
-  /** What the enqueuer gave along; jobs that this one enqueues inherit it. */
-  get headers(): Readonly<Record<string, string>> {
-    return this.stored.data.h ?? {};
-  }
-
-  get tags(): readonly string[] {
-    return this.stored.data.t ?? [];
-  }
-
-  /** When this run was due, for a delayed job and after a {@link Snooze}; undefined for one that may run at once. */
-  get scheduledFor(): Date | undefined {
-    const { snoozedUntil } = this.says.record;
-    if (snoozedUntil !== undefined) return new Date(snoozedUntil);
-    const delay = this.stored.opts.delay ?? 0;
-    return delay > 0 ? new Date(this.stored.timestamp + delay) : undefined;
   }
 
   /** The lock that `@Locked` holds for this run; undefined without one. */

@@ -168,7 +168,11 @@ export const acceptedJobSchema: Schema = {
   type: 'object',
   properties: {
     id,
-    state: { type: 'string', enum: STATES, description: '`pending` or `scheduled`, `blocked` for a canvas, unless the job was there before' },
+    state: {
+      type: 'string',
+      enum: STATES,
+      description: '`pending` or `scheduled`, `blocked` for a canvas, unless the job was there before',
+    },
     pollUrl: { type: 'string', example: `/jobs/${id.example}` },
   },
   required: ['id', 'state', 'pollUrl'],

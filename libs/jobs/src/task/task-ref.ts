@@ -1,9 +1,11 @@
 import { signable, type SignableTask } from '../canvas/task-signing.js';
 import { NotATaskError } from './task.errors.js';
 import { readTask } from './task-metadata.js';
-import type { MethodNames, PayloadOf, ResultOf, TaskHost } from './task-reference.js';
+import type { PayloadOf, ResultOf, TaskHost } from './task-reference.js';
 
 export type { PayloadOf, ResultOf, TaskHost, TaskRef } from './task-reference.js';
+
+type MethodNames<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] & string;
 
 /** A class and its decorators do not change any more, and `task()` is called for every job. */
 const known = new WeakMap<object, Map<string, SignableTask<never, unknown>>>();

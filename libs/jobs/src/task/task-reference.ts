@@ -34,7 +34,3 @@ export interface TaskRef<in Payload = never, out Result = unknown> {
   /** Types only; never there at run time. */
   readonly __types?: (payload: Payload) => Result;
 }
-
-/** @internal */
-export type MethodNames<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ? K : never }[keyof T] &
-  string;
