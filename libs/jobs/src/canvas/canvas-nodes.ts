@@ -108,7 +108,7 @@ export class CanvasNodes {
     return { kind: 'succeeded', result: members.length };
   }
 
-  /** What was cancelled while its members were added did not have them all yet. */
+  /** What was cancelled before its members were added did not have them all yet. */
   private async cancelWith(job: StoredJob, owner: JobPlace): Promise<void> {
     const [own] = await this.backend.deferredFailures(this.queues.get(job.queueName), [job.id!]);
     const found = await this.reader.find(owner.q, owner.id);
@@ -153,8 +153,9 @@ export class CanvasNodes {
     const path = memberPath(pathOf(job.id!), 0);
     const owner = { id: job.id!, q: job.queueName };
     const flow = compileCanvas(canvas, { path, whenFailed: 'fail' }, this.frameOf(job));
-    if ((await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId)) return;
-    await this.flows.addBelow(owner, [flow]);
+    const isThere = (await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId);
+    if (!isThere) await this.flows.addBelow(owner, [flow]);
+    await this.cancelWith(job, owner);
   }
 
   /** The result of what it has replaced itself with. */
