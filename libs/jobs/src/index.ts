@@ -84,7 +84,11 @@ export { DeadLetters, type DeadLetterPage } from './dead-letters/dead-letters.js
 export type { DeadLetter } from './dead-letters/dead-letter.js';
 export type { DeadLetterFilter, DeadLetterListOptions } from './dead-letters/dead-letter-filter.js';
 export type { RedriveRefusal, RedriveReport } from './dead-letters/redrive-report.js';
-export { DeadLetterNotFoundError, InvalidDeadLetterFilterError } from './dead-letters/dead-letter.errors.js';
+export {
+  DeadLetterNotFoundError,
+  InvalidDeadLetterFilterError,
+  NotRedrivableError,
+} from './dead-letters/dead-letter.errors.js';
 
 export { JobsRunner } from './worker/jobs.runner.js';
 export type { Consumption } from './worker/consumption.js';

@@ -37,8 +37,8 @@ export class ChildResults {
       .map(([key, value]) => ({ id: memberOf(key).id, value }))
       .filter(({ id }) => !isSpawner(id));
     if (g === 1) {
-      if (values[0]) return unpackResult(values[0].value).result;
-      throw new Error(`nestjs-jobs: the result of the step before job ${job.id} is not there (any more).`);
+      if (!values[0]) throw gone(`the step before job ${job.id}`);
+      return unpackResult(values[0].value).result;
     }
     const list: unknown[] = [];
     for (const { id, value } of values) {
@@ -49,9 +49,7 @@ export class ChildResults {
     const expected = t ?? list.length;
     const missing = Array.from({ length: expected }, (_, n) => n).find((n) => !(n in list));
     if (missing === undefined) return list;
-    throw new Error(
-      `nestjs-jobs: the result of member ${missing} of the group of job ${job.id} is not there (any more).`,
-    );
+    throw gone(`member ${missing} of the group of job ${job.id}`);
   }
 
   private async failures(
@@ -98,6 +96,10 @@ export function joined(
   if (isObject(previous)) return { ...previous, ...(payload as object) };
   const found = Array.isArray(previous) ? 'a list' : previous === null ? 'null' : `a ${typeof previous}`;
   throw new CanvasPayloadError(task, `an object is to be merged, but it is ${found}`);
+}
+
+function gone(place: string): Error {
+  return new Error(`nestjs-jobs: the result of ${place} is not there (any more).`);
 }
 
 function isObject(value: unknown): value is object {

@@ -69,7 +69,7 @@ export function taskJob(
       ...(frame.rootId !== undefined && frame.rootId !== id && { r: frame.rootId }),
       ...(x !== undefined && { x }),
       // What others get is stored.
-      ...(k === 0 && whenFailed === undefined && { k }),
+      ...(k === 0 && whenFailed === undefined && !l && { k }),
       c: own,
     },
     opts: {

@@ -22,6 +22,20 @@ export class DeadLetterNotFoundError extends Error {
   }
 }
 
+/**
+ * A job of the library's own failed, which a canvas has beside those of its tasks: done again alone it would be of no use.
+ * Start the canvas again. Nothing was done.
+ *
+ * @publicApi
+ */
+export class NotRedrivableError extends Error {
+  override readonly name = 'NotRedrivableError';
+
+  constructor(readonly jobId: string) {
+    super(`nestjs-jobs: job ${jobId} holds a canvas together, and cannot be done again alone. Start the canvas again.`);
+  }
+}
+
 /** A method of {@link DeadLetters} was given a filter, a limit or a cursor that it does not take. Nothing was done. @publicApi */
 export class InvalidDeadLetterFilterError extends TypeError {
   override readonly name = 'InvalidDeadLetterFilterError';

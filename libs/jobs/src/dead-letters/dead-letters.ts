@@ -133,8 +133,10 @@ export class DeadLetters {
    * One dead letter has one new job, so it is safe to call this again: that gives the same job, with `created: false`, as
    * long as the dead letter is kept. If the new job fails too, it is a dead letter of its own, to be redriven itself.
    *
+   * The new job of a part of a canvas is no part of that: nothing waits for it, and it calls no links and no errbacks.
+   *
    * @throws {@link DeadLetterNotFoundError}; {@link PayloadInvalidError} when the task's schema, where this process knows
-   * it, does not take the payload any more; {@link DuplicateJobError} while another job has its key (`unique`,
+   * it, does not take the payload any more; {@link CanvasPayloadError} when it never had one; {@link NotRedrivableError}; {@link DuplicateJobError} while another job has its key (`unique`,
    * `debounce`, `throttle`); {@link BackendUnavailableError}. Then call again.
    * @example
    * ```ts

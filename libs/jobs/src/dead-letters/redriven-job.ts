@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { CanvasPart } from '../canvas/canvas-part.js';
 import type { StoredJob } from '../client/envelope.js';
 import { callersJobId } from '../client/job-id.js';
 import { keyOptions, retention, type PreparedJob } from '../client/prepared-job.js';
@@ -8,12 +9,15 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 /**
  * The new job for a failed one: the same task, payload, headers, tags, queue, priority and number of attempts. What
  * depends on the time of the first (when it was due, when it was no longer wanted) counts from now. It needs the same key,
- * and is refused where another job has that by now.
+ * and is refused where another job has that by now. Of a canvas it is no part: nothing waits for it, and it calls no links
+ * and no errbacks.
  *
+ * @param p - its payload.
  * @internal
  */
-export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): PreparedJob {
-  const { p, h, t, r, x, k, f, s, i } = job.data;
+export function redrivenJob(job: StoredJob, p: unknown, options: ResolvedJobsOptions): PreparedJob {
+  const { h, t, r, x, k, f, s, i, c } = job.data;
+  const own = partOf(c);
   const uniqueness = uniquenessOf(job);
   const id = redriveId(job);
   const now = Date.now();
@@ -31,6 +35,7 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
       ...(k !== undefined && { k }),
       ...(f !== undefined && { f }),
       ...(s !== undefined && { s }),
+      ...(own && { c: own }),
       o: job.id!,
       i: i ?? job.id!,
     },
@@ -46,6 +51,12 @@ export function redrivenJob(job: StoredJob, options: ResolvedJobsOptions): Prepa
     uniqueness,
     start: { state: 'pending', delay: 0 },
   };
+}
+
+/** What it is to do with its payload, and what a job of the library's own is to do. */
+function partOf(part: CanvasPart | undefined): CanvasPart | undefined {
+  if (part?.n) return part;
+  return part?.r && { r: part.r };
 }
 
 function uniquenessOf(job: StoredJob): Uniqueness | undefined {

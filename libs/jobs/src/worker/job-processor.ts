@@ -1,5 +1,6 @@
 import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
 import type { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
+import type { CanvasMembers } from '../canvas/canvas-members.js';
 import type { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { CANCEL_MARK, cancelMark, readCancelMark } from '../client/cancel-mark.js';
 import {
@@ -45,6 +46,7 @@ export interface Reporting {
   readonly parking: Parking;
   readonly callbacks: CanvasCallbacks;
   readonly nodes: CanvasNodes;
+  readonly members: CanvasMembers;
 }
 
 /** Hands an attempt's outcome to BullMQ in the ways it understands: a return value, or what is thrown. @internal */
@@ -52,7 +54,7 @@ export function reportOutcome(
   { job, token }: HeldJob,
   outcome: AttemptOutcome,
   tell: Tell,
-  { intents, parking, callbacks, nodes }: Reporting,
+  { intents, parking, callbacks, nodes, members }: Reporting,
 ): unknown {
   switch (outcome.kind) {
     case 'succeeded':
@@ -75,7 +77,7 @@ export function reportOutcome(
       // So BullMQ says nothing of the job either.
       throw new WaitingError();
     case 'failed':
-      return fail(job, outcome, tell, { intents, callbacks });
+      return fail(job, outcome, tell, { intents, callbacks, members });
     case 'retrying':
       throw recorded(job, { ...outcome, ran: true }, (message) => new AttemptRetrying(message, outcome.delay));
   }
@@ -111,9 +113,10 @@ async function fail(
   job: StoredJob,
   outcome: AttemptOutcome & { readonly kind: 'failed' },
   tell: Tell,
-  { intents, callbacks }: Pick<Reporting, 'intents' | 'callbacks'>,
+  { intents, callbacks, members }: Pick<Reporting, 'intents' | 'callbacks' | 'members'>,
 ): Promise<never> {
   const report = recorded(job, outcome, (message) => new AttemptFailed(message));
+  if (job.data.c !== undefined) await members.keepPayload(job, tell);
   await intents.write(job, outcome.error, report, tell);
   await callbacks.failing(job, outcome.error, tell);
   throw report;

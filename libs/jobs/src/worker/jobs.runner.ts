@@ -8,6 +8,7 @@ import type { JobsWorker } from '../backend/jobs-worker.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
 import { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
+import { CanvasMembers } from '../canvas/canvas-members.js';
 import { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { BackgroundWork } from '../client/background-work.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
@@ -74,6 +75,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     intents: FailureIntents,
     callbacks: CanvasCallbacks,
     nodes: CanvasNodes,
+    members: CanvasMembers,
     private readonly parking: Parking,
     private readonly background: BackgroundWork,
     private readonly queues: Queues,
@@ -86,7 +88,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     this.held = new HeldJobs(queues, backend);
-    this.reporting = { intents, parking, callbacks, nodes };
+    this.reporting = { intents, parking, callbacks, nodes, members };
   }
 
   /** BullMQ's workers hold connections, and these hold passwords. */
