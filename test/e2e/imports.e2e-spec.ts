@@ -152,22 +152,6 @@ describe.each(backends)('imports of the sample API on $name', (backend) => {
     expect(await part.json()).toMatchObject({ task: 'imports.check', state: 'failed' });
   });
 
-  it('[A6] an import that is cancelled stops, with all its parts, and is not told of', async () => {
-    const job = await accepted(await post(fileOf(rowsOf(60_000))));
-    await eventually(async () => (await statusOf(api, job)).stage?.name === 'CHECKING', {
-      timeout: 30_000,
-      interval: 5,
-    });
-    const cancelled = await fetch(api.url + job.pollUrl, { method: 'DELETE' });
-    expect(await cancelled.json()).toEqual({ cancelled: true });
-    expect((await pollUntilEnded(api.url, job.pollUrl)).at(-1)).toMatchObject({ state: 'cancelled' });
-    const states = ({ state, children }: JobTree): string[] => [state, ...children.flatMap(states)];
-    const ended = ['succeeded', 'cancelled'];
-    await eventually(async () => expect(ended).toEqual(expect.arrayContaining(states(await treeOf(api, job)))));
-    expect((await fetch(`${api.url}/imports/${job.id}/summary.json`)).status).toBe(404);
-    expect(await kept('notices')).not.toContain(`${job.id}.json`);
-  });
-
   it('[V8] reports no more than the first of many bad rows and chunks', async () => {
     const rows = rowsOf(3_000, (n) => (n % 100 === 50 && n <= 2_500 ? 'x"y,,' : `Person ${n},nowhere,1`));
     const { result } = await imported(fileOf(rows));
@@ -243,6 +227,23 @@ describe.each(backends)('imports of the sample API on $name', (backend) => {
     });
     expect(document.paths['/imports/{id}/summary.json']).toMatchObject({ get: { responses: { 200: {}, 404: {} } } });
   });
+
+  // The last one here: its upload stays.
+  it('[A6] an import that is cancelled stops, with all its parts, and is not told of', async () => {
+    const job = await accepted(await post(fileOf(rowsOf(60_000))));
+    await eventually(async () => (await statusOf(api, job)).stage?.name === 'CHECKING', {
+      timeout: 30_000,
+      interval: 5,
+    });
+    const cancelled = await fetch(api.url + job.pollUrl, { method: 'DELETE' });
+    expect(await cancelled.json()).toEqual({ cancelled: true });
+    expect((await pollUntilEnded(api.url, job.pollUrl)).at(-1)).toMatchObject({ state: 'cancelled' });
+    const states = ({ state, children }: JobTree): string[] => [state, ...children.flatMap(states)];
+    const ended = ['succeeded', 'cancelled'];
+    await eventually(async () => expect(ended).toEqual(expect.arrayContaining(states(await treeOf(api, job)))));
+    expect((await fetch(`${api.url}/imports/${job.id}/summary.json`)).status).toBe(404);
+    expect(await kept('notices')).not.toContain(`${job.id}.json`);
+  });
 });
 
 describe.each(backends)('an import on $name, whose process is killed -9 while chunks are checked', (backend) => {
@@ -278,17 +279,17 @@ describe.each(backends)('an import on $name, whose process is killed -9 while ch
 
   it('[V3] counts each row once, and is told of once', async () => {
     const { api, killAndGoOn } = await start();
-    const sent = await send(api, fileOf(rowsOf(60_000, (n) => `Person ${n},p${n}@example.com,0.01`)));
+    const sent = await send(api, fileOf(rowsOf(20_000, (n) => `Person ${n},p${n}@example.com,0.01`)));
     const job = (await sent.json()) as Accepted;
     const someAreChecked = async (): Promise<boolean> => {
       const checks = (await treeOf(api, job)).children[0]?.children[0]?.children ?? [];
       return checks.some(({ state }) => state === 'succeeded');
     };
-    await eventually(someAreChecked, { timeout: 60_000, interval: 10 });
+    await eventually(someAreChecked, { timeout: 60_000, interval: 50 });
     const left = await killAndGoOn();
     const seen = await pollUntilEnded(left.url, job.pollUrl);
     expect(seen[0]).toMatchObject({ state: 'blocked' });
-    const result = { rows: 60_000, accepted: 60_000, rejected: 0, refused: 0, amounts: { total: 60_000 } };
+    const result = { rows: 20_000, accepted: 20_000, rejected: 0, refused: 0, amounts: { total: 20_000 } };
     expect(seen.at(-1)).toMatchObject({ state: 'succeeded', result });
     expect(await readdir(join(api.directory, 'imports', 'notices'))).toEqual([`${job.id}.json`]);
     expect(await readdir(join(api.directory, 'imports', 'uploads'))).toEqual([]);

@@ -3,6 +3,9 @@ import type { Delimiter } from '../csv/csv-header.js';
 
 export const IMPORTS_QUEUE = 'imports';
 
+/** An upload that is still there then is removed. */
+export const UPLOAD_LIFE = '7d';
+
 /** How the rows of a file are to be read. */
 export interface ImportLayout {
   delimiter: Delimiter;

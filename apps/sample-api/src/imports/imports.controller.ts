@@ -29,6 +29,7 @@ import { accepted, type AcceptedJob, acceptedJobSchema, BackendUnavailableFilter
 import { InputProblem } from '../csv/input-problem.js';
 import { announcedBytes, mediaType, receiveCsv, refuseCompressed } from '../csv/receive-csv.js';
 import { ImportStore, SUMMARY_FILE } from './import-store.js';
+import { UPLOAD_LIFE } from './import.payload.js';
 import { createImportOperation, importReportSchema } from './imports.openapi.js';
 import { Imports } from './imports.task.js';
 import { readLayout } from './read-upload.js';
@@ -60,7 +61,10 @@ export class ImportsController {
     const path = await this.store.uploadPath(upload);
     await receiveCsv(request, announcedBytes(request), path);
     try {
-      return accepted(await this.jobs.enqueue(task(Imports, 'run'), { upload, layout: await readLayout(path) }));
+      const layout = await readLayout(path);
+      // Whatever becomes of the import: of one that is cancelled nobody else would remove it.
+      await this.jobs.enqueue(task(Imports, 'discard'), { upload }, { delay: UPLOAD_LIFE });
+      return accepted(await this.jobs.enqueue(task(Imports, 'run'), { upload, layout }));
     } catch (error) {
       await this.store.removeUpload(upload);
       throw error instanceof InputProblem ? new BadRequestException(error.message) : error;

@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { chain, group, type JobContext, JobCancelledError, NonRetryableError, Task, task } from 'nestjs-jobs';
+import { chain, group, type JobContext, NonRetryableError, Task, task } from 'nestjs-jobs';
 import { InputProblem } from '../csv/input-problem.js';
 import { checkChunk } from './check-chunk.js';
 import {
   type CheckChunk,
   type ChunkReport,
   type FinishImport,
-  type ImportChunk,
   type ImportNotice,
   type ImportReport,
   type ImportResult,
@@ -31,7 +30,7 @@ export class Imports {
   @Task({ name: 'imports.run', queue: IMPORTS_QUEUE })
   async run({ upload, layout }: ImportUpload, job: JobContext): Promise<ImportResult> {
     await job.stage('SPLITTING');
-    const chunks = await this.split({ upload, layout }, job);
+    const chunks = await this.read(upload, (path) => cutUpload(path, layout, job.signal));
     await job.stage('CHECKING', { chunks: chunks.length });
     const { id } = job;
     const whole = chain(
@@ -82,19 +81,10 @@ export class Imports {
     return { ...summary, notice: notice.text };
   }
 
-  /** When an import has failed for good. */
+  /** When an import has failed for good; and later for each, since one that is cancelled has no other end. */
   @Task({ name: 'imports.discard', queue: IMPORTS_QUEUE })
   async discard({ upload }: { upload: string }): Promise<void> {
     await this.store.removeUpload(upload);
-  }
-
-  private async split({ upload, layout }: ImportUpload, { signal }: JobContext): Promise<ImportChunk[]> {
-    try {
-      return await this.read(upload, (path) => cutUpload(path, layout, signal));
-    } catch (error) {
-      if (signal.reason instanceof JobCancelledError) await this.store.removeUpload(upload);
-      throw error;
-    }
   }
 
   private async read<T>(upload: string, from: (path: string) => Promise<T>): Promise<T> {
