@@ -20,6 +20,7 @@ export function sampleEnvironment(backend: TestBackend, directory: string): Node
     PORT: '0',
     REPORTS_DIR: join(directory, 'reports'),
     PAYMENTS_DIR: join(directory, 'payments'),
+    IMPORTS_DIR: join(directory, 'imports'),
     // Specs share a server and run at the same time, and workers take what they find.
     JOBS_NAMESPACE: basename(directory).toLowerCase().replaceAll(/\W/g, '_'),
     ...storeEnvironment(backend, directory),

@@ -6,6 +6,7 @@ import { EnvironmentModule } from './config/environment.module.js';
 import { apiJobsOptions, type EnvironmentConfig } from './config/jobs-options.js';
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { HealthModule } from './health/health.module.js';
+import { ImportsApiModule } from './imports/imports-api.module.js';
 import { PaymentsApiModule } from './payments/payments-api.module.js';
 import { ReportsApiModule } from './reports/reports-api.module.js';
 import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
@@ -16,10 +17,12 @@ import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
     ReportsApiModule,
     WebhooksApiModule,
     PaymentsApiModule,
+    ImportsApiModule,
     DeadLettersModule,
     HealthModule,
-    // This app has no accounts: a job's id cannot be guessed, and whoever has it may read and cancel that one job.
-    JobsHttpModule.forRoot({ authorize: (_request, _job, action) => action === 'read' || action === 'cancel' }),
+    // This app has no accounts: a job's id cannot be guessed, and whoever has it may read that job and its parts, and
+    // cancel them.
+    JobsHttpModule.forRoot({ authorize: (_request, _job, action) => ['read', 'tree', 'cancel'].includes(action) }),
     // Last, so that running jobs are drained before anything they use is closed.
     JobsModule.forRootAsync({
       inject: [ConfigService],

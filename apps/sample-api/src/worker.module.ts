@@ -3,6 +3,7 @@ import { ConfigService } from '@nestjs/config';
 import { JobsModule } from 'nestjs-jobs';
 import { EnvironmentModule } from './config/environment.module.js';
 import { type EnvironmentConfig, workerJobsOptions } from './config/jobs-options.js';
+import { ImportsTaskModule } from './imports/imports-task.module.js';
 import { PaymentsTaskModule } from './payments/payments-task.module.js';
 import { ReportsTaskModule } from './reports/reports-task.module.js';
 import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
@@ -13,6 +14,7 @@ import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
     ReportsTaskModule,
     WebhooksTaskModule,
     PaymentsTaskModule,
+    ImportsTaskModule,
     JobsModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: EnvironmentConfig) => workerJobsOptions(config),

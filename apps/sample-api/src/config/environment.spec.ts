@@ -12,6 +12,7 @@ describe('parseEnvironment', () => {
       REPORT_THREADS: 1,
       PAYMENTS_DIR: '.jobs/payments',
       PAYMENT_ANSWER_MS: 0,
+      IMPORTS_DIR: '.jobs/imports',
       WEBHOOK_ALLOWED_NETWORKS: [],
       WEBHOOK_PORTS: [80, 443],
       WEBHOOK_CONNECT_TIMEOUT_MS: 5_000,

@@ -45,6 +45,7 @@ const variablesSchema = z.object({
   REPORT_THREADS: wholeNumber(1, 64).default(1),
   PAYMENTS_DIR: directory.default('.jobs/payments'),
   PAYMENT_ANSWER_MS: wholeNumber(0, 20_000).default(0),
+  IMPORTS_DIR: directory.default('.jobs/imports'),
   ...webhookVariables,
 });
 

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ConfigService } from '@nestjs/config';
 import type { JobsModuleOptions, RetryPolicy } from 'nestjs-jobs';
+import { IMPORTS_QUEUE } from '../imports/import.payload.js';
 import { PAYMENTS_QUEUE } from '../payments/payment.payload.js';
 import { REPORTS_QUEUE } from '../reports/generate-report.payload.js';
 import { WEBHOOKS_QUEUE } from '../webhooks/webhook.payload.js';
@@ -34,6 +35,7 @@ function queuesOf(config: EnvironmentConfig): JobsModuleOptions['queues'] {
   return {
     [REPORTS_QUEUE]: { concurrency: config.get('REPORT_CONCURRENCY', { infer: true }) },
     [PAYMENTS_QUEUE]: {},
+    [IMPORTS_QUEUE]: {},
     [WEBHOOKS_QUEUE]: {
       concurrency: config.get('WEBHOOK_CONCURRENCY', { infer: true }),
       defaults: { retry: webhookRetry(config) },

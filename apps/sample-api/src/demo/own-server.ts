@@ -28,6 +28,7 @@ export class OwnServer {
         JOBS_DATA_DIR: join(folder, 'jobs'),
         REPORTS_DIR: join(folder, 'reports'),
         PAYMENTS_DIR: join(folder, 'payments'),
+        IMPORTS_DIR: join(folder, 'imports'),
         JOBS_WORKERS: 'true',
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ConfigService } from '@nestjs/config';
-import { CsvUploads, MOST_UPLOAD_BYTES } from './csv-uploads.js';
+import { MOST_UPLOAD_BYTES } from '../csv/receive-csv.js';
+import { CsvUploads } from './csv-uploads.js';
 import { ReportStore } from './report-store.js';
 
 describe('CsvUploads', () => {

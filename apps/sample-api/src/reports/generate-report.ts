@@ -4,8 +4,8 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { columnIndex, readHeader } from './csv/csv-header.js';
-import { ReportProblem } from './report-problem.js';
+import { columnIndex, readHeader } from '../csv/csv-header.js';
+import { InputProblem } from '../csv/input-problem.js';
 import { readGroups } from './csv/read-groups.js';
 import { chooseShownGroups } from './output/reading-order.js';
 import { reportPdf } from './output/report-pdf.js';
@@ -54,7 +54,7 @@ export async function generateReport(order: ReportOrder, observer: ReportObserve
   const total = describeGroup('', Array.from(values.values()).flat());
   // The total's sum is the first to leave what a number can hold, but a group's may do so where others outweigh it.
   if (![total, ...groups].every(({ sum, mean }) => Number.isFinite(sum) && Number.isFinite(mean))) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'VALUE_TOO_LARGE',
       `The values in the column ${JSON.stringify(measure)} are too large to be added up. Correct them, or choose another column as measure.`,
     );

@@ -1,14 +1,18 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import type { Environment } from '../config/environment.js';
+import {
+  folderOfJob,
+  isJobId,
+  undefinedWhenMissing,
+  uploadFolder,
+  uploadPath,
+  writeWhole,
+} from '../files/job-files.js';
 import type { ReportSummary } from './generate-report.payload.js';
 
-// No slash and no dot in front, so an id is always the name of one folder inside ours.
-const JOB_ID = /^[a-z][a-z0-9-]*_[A-Za-z0-9._-]{1,128}$/;
-const UPLOAD_ID = /^[0-9a-f-]{36}$/;
 const RESULT_FILE = 'result.json';
 
 /** The folder with uploads and finished reports. API and workers on different machines have to share it. */
@@ -21,15 +25,12 @@ export class ReportStore {
   }
 
   folderOf(jobId: string): string {
-    if (!JOB_ID.test(jobId)) {
-      throw new Error(`"${jobId}" is not the id of a job.`);
-    }
-    return join(this.root, jobId);
+    return folderOfJob(this.root, jobId);
   }
 
   /** Undefined when there is no such report (yet). The caller closes the file. */
   async openFile(jobId: string, name: string): Promise<FileHandle | undefined> {
-    if (!JOB_ID.test(jobId)) {
+    if (!isJobId(jobId)) {
       return undefined;
     }
     return open(join(this.root, jobId, name)).catch(undefinedWhenMissing);
@@ -42,9 +43,7 @@ export class ReportStore {
   }
 
   async finish(jobId: string, summary: ReportSummary): Promise<void> {
-    const unfinished = join(this.folderOf(jobId), `${RESULT_FILE}.${randomUUID()}.part`);
-    await writeFile(unfinished, JSON.stringify(summary));
-    await rename(unfinished, join(this.folderOf(jobId), RESULT_FILE));
+    await writeWhole(join(this.folderOf(jobId), RESULT_FILE), JSON.stringify(summary));
   }
 
   /** Removes whatever there is of a report. */
@@ -53,25 +52,16 @@ export class ReportStore {
   }
 
   async uploadFolder(): Promise<string> {
-    const folder = join(this.root, 'uploads');
+    const folder = uploadFolder(this.root);
     await mkdir(folder, { recursive: true });
     return folder;
   }
 
   uploadPath(id: string): string {
-    if (!UPLOAD_ID.test(id)) {
-      throw new Error(`"${id}" is not the id of an upload.`);
-    }
-    return join(this.root, 'uploads', `${id}.csv`);
+    return uploadPath(this.root, id);
   }
 
   async removeUpload(id: string): Promise<void> {
     await rm(this.uploadPath(id), { force: true });
-  }
-}
-
-function undefinedWhenMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') {
-    throw error;
   }
 }

@@ -7,7 +7,7 @@ import { Piscina } from 'piscina';
 import type { Environment } from '../config/environment.js';
 import type { ReportFigures, ReportOrder } from './generate-report.js';
 import type { ReportNews, ThreadAnswer, ThreadTask } from './report.worker.js';
-import { ReportProblem } from './report-problem.js';
+import { InputProblem } from '../csv/input-problem.js';
 
 const IDLE_THREAD_LIFE = 30_000;
 const NICE_TO_REQUESTS = 10;
@@ -45,7 +45,7 @@ export class ReportThreads implements OnApplicationShutdown {
       await closed;
       await told;
       if ('problem' in answer) {
-        throw new ReportProblem(answer.problem.code, answer.problem.message);
+        throw new InputProblem(answer.problem.code, answer.problem.message);
       }
       return answer.figures;
     } finally {

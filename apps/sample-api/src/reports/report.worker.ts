@@ -6,7 +6,7 @@ import {
   type ReportOrder,
   type ReportStage,
 } from './generate-report.js';
-import { ReportProblem, type ReportProblemCode } from './report-problem.js';
+import { InputProblem, type InputProblemCode } from '../csv/input-problem.js';
 
 const SMALLEST_STEP = 5;
 
@@ -18,14 +18,14 @@ export interface ThreadTask {
 export type ReportNews = { stage: ReportStage } | { percent: number };
 
 // A problem is an answer, not an exception: an Error loses its `code` on the way between threads.
-export type ThreadAnswer = { figures: ReportFigures } | { problem: { code: ReportProblemCode; message: string } };
+export type ThreadAnswer = { figures: ReportFigures } | { problem: { code: InputProblemCode; message: string } };
 
 /** Runs in a thread of the pool; `report-threads.ts` is its other end. */
 export default async function reportWorker({ order, port }: ThreadTask): Promise<ThreadAnswer> {
   try {
     return { figures: await generateReport(order, tellThrough(port)) };
   } catch (error) {
-    if (error instanceof ReportProblem) {
+    if (error instanceof InputProblem) {
       return { problem: { code: error.code, message: error.message } };
     }
     throw error;

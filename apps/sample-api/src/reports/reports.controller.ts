@@ -13,6 +13,7 @@ import {
 import type { Request } from 'express';
 import { JobsService, task, type JobHandle } from 'nestjs-jobs';
 import { accepted, type AcceptedJob, acceptedJobSchema, BackendUnavailableFilter } from 'nestjs-jobs/http';
+import { announcedBytes, mediaType, refuseCompressed } from '../csv/receive-csv.js';
 import { validated } from '../http/validated.js';
 import { CsvUploads } from './csv-uploads.js';
 import { datasetNames } from './datasets.js';
@@ -63,12 +64,9 @@ export class ReportsController {
   }
 
   private async enqueueUpload(request: Request, by: RequestedBy): Promise<JobHandle<ReportSummary>> {
-    if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
-      throw new UnsupportedMediaTypeException('Send the CSV file without compression (no Content-Encoding).');
-    }
+    refuseCompressed(request);
     const columns = validated(uploadQuerySchema, request.query);
-    const announced = request.headers['content-length'];
-    const id = await this.uploads.receive(request, announced === undefined ? undefined : Number(announced));
+    const id = await this.uploads.receive(request, announcedBytes(request));
     try {
       return await this.enqueue({ source: { kind: 'upload', id }, ...columns }, by);
     } catch (error) {
@@ -80,8 +78,4 @@ export class ReportsController {
   private enqueue(payload: GenerateReport, headers: RequestedBy): Promise<JobHandle<ReportSummary>> {
     return this.jobs.enqueue(task(Reports, 'generate'), payload, { headers });
   }
-}
-
-function mediaType(request: Request): string | undefined {
-  return request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
 }

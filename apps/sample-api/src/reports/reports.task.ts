@@ -9,7 +9,7 @@ import {
   type ReportSummary,
   REPORTS_QUEUE,
 } from './generate-report.payload.js';
-import { ReportProblem } from './report-problem.js';
+import { InputProblem } from '../csv/input-problem.js';
 import { ReportStore } from './report-store.js';
 import { ReportThreads } from './report-threads.js';
 
@@ -59,7 +59,7 @@ export class Reports {
         await this.store.discard(job.id);
         await this.forget(source);
       }
-      if (error instanceof ReportProblem) {
+      if (error instanceof InputProblem) {
         await this.forget(source);
         throw new NonRetryableError(error.message, { code: error.code });
       }
@@ -71,13 +71,13 @@ export class Reports {
     if (source.kind === 'dataset') {
       const path = datasetPath(source.name);
       if (path === undefined) {
-        throw new ReportProblem('FILE_MISSING', `This version of the app has no dataset "${source.name}".`);
+        throw new InputProblem('FILE_MISSING', `This version of the app has no dataset "${source.name}".`);
       }
       return path;
     }
     const path = this.store.uploadPath(source.id);
     await access(path).catch(() => {
-      throw new ReportProblem(
+      throw new InputProblem(
         'FILE_MISSING',
         'The uploaded file is not there any more. Send it again; if this happens to every upload, the API and the workers do not share one REPORTS_DIR.',
       );

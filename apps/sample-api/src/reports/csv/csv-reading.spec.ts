@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readHeader } from './csv-header.js';
+import { readHeader } from '../../csv/csv-header.js';
 import { readGroups } from './read-groups.js';
 
 describe('reading a CSV file', () => {

@@ -1,5 +1,5 @@
-import { ReportProblem } from '../report-problem.js';
-import { quoted } from './csv-problem.js';
+import { InputProblem } from '../../csv/input-problem.js';
+import { quoted } from '../../csv/csv-problem.js';
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -10,8 +10,8 @@ export function toNumber(text: string): number | undefined {
   return Number.isFinite(value) ? value : undefined;
 }
 
-export function notNumeric(text: string, column: string, line: number): ReportProblem {
-  return new ReportProblem(
+export function notNumeric(text: string, column: string, line: number): InputProblem {
+  return new InputProblem(
     'VALUE_NOT_NUMERIC',
     `The value ${quoted(text)} in the column ${quoted(column)} on line ${line} is not a number. ${advice(text)}`,
   );

@@ -3,11 +3,12 @@ import { stat } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, type InfoRecord, parse } from 'csv-parse';
-import { ReportProblem } from '../report-problem.js';
-import { columnIndex, type CsvHeader } from './csv-header.js';
-import { csvProblem, quoted } from './csv-problem.js';
+import { InputProblem } from '../../csv/input-problem.js';
+import { columnIndex, type CsvHeader } from '../../csv/csv-header.js';
+import { csvProblem, quoted } from '../../csv/csv-problem.js';
 import { notNumeric, toNumber } from './measure-value.js';
-import { Utf8Check } from './utf8-check.js';
+import { RecordLines } from '../../csv/record-lines.js';
+import { Utf8Check } from '../../csv/utf8-check.js';
 
 const MOST_GROUPS = 100_000;
 const LONGEST_RECORD = 1024 * 1024;
@@ -45,17 +46,19 @@ export async function readGroups(
   try {
     await pipeline(createReadStream(path), readMeter(size, onRead), new Utf8Check(), parser, discard());
   } catch (error) {
-    throw error instanceof CsvError ? csvProblem(error, rows.lineOf(parser.info.lines), header.columns.length) : error;
+    throw error instanceof CsvError
+      ? csvProblem(error, rows.lines.lineOf(parser.info.lines), header.columns.length)
+      : error;
   }
   return rows.finish();
 }
 
 class RowCollector {
+  readonly lines = new RecordLines();
   private readonly grouped: GroupedValues = { rows: 0, skipped: 0, values: new Map() };
   private readonly groupIndex: number;
   private readonly measureIndex: number;
   private headerSeen = false;
-  private lineBreaksCountedTwice = 0;
 
   constructor(
     header: CsvHeader,
@@ -66,9 +69,7 @@ class RowCollector {
   }
 
   add(cells: string[], info: Pick<InfoRecord, 'lines'>): void {
-    for (const cell of cells) {
-      this.lineBreaksCountedTwice += cell.includes('\r\n') ? cell.split('\r\n').length - 1 : 0;
-    }
+    const line = this.lines.firstOf(cells, info.lines);
     if (!this.headerSeen) {
       this.headerSeen = true;
       return;
@@ -81,26 +82,17 @@ class RowCollector {
     }
     const value = toNumber(text);
     if (value === undefined) {
-      const lineBreaksInside = cells.join('').match(/\r\n|\r|\n/g)?.length ?? 0;
-      throw notNumeric(text, this.columns.measure, this.lineOf(info.lines) - lineBreaksInside);
+      throw notNumeric(text, this.columns.measure, line);
     }
     this.valuesOf((cells[this.groupIndex] ?? '').trim()).push(value);
   }
 
-  /** csv-parse counts a CRLF inside quotes as two lines; editors count one. */
-  lineOf(counted: number): number {
-    return counted - this.lineBreaksCountedTwice;
-  }
-
   finish(): GroupedValues {
     if (this.grouped.rows === 0) {
-      throw new ReportProblem(
-        'FILE_EMPTY',
-        'The file has a header but no rows. Send a CSV file with at least one row.',
-      );
+      throw new InputProblem('FILE_EMPTY', 'The file has a header but no rows. Send a CSV file with at least one row.');
     }
     if (this.grouped.values.size === 0) {
-      throw new ReportProblem(
+      throw new InputProblem(
         'COLUMN_EMPTY',
         `The column ${quoted(this.columns.measure)} is empty in every row. Choose another column as measure.`,
       );
@@ -112,7 +104,7 @@ class RowCollector {
     let values = this.grouped.values.get(group);
     if (values === undefined) {
       if (this.grouped.values.size === MOST_GROUPS) {
-        throw new ReportProblem(
+        throw new InputProblem(
           'TOO_MANY_GROUPS',
           `The column ${quoted(this.columns.groupBy)} has more than ${MOST_GROUPS.toLocaleString('en-US')} different values. Group by a column whose values repeat.`,
         );

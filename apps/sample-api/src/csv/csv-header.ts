@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
-import { ReportProblem } from '../report-problem.js';
+import { InputProblem } from './input-problem.js';
 import { csvProblem, quoted } from './csv-problem.js';
 
 const HEADER_BYTES = 64 * 1024;
@@ -25,7 +25,7 @@ export async function readHeader(path: string, wanted: readonly string[]): Promi
   const widest = candidates.reduce((best, next) => (next.columns.length > best.columns.length ? next : best));
   const header = matching ?? widest;
   if (header.columns.length === 0) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'FILE_EMPTY',
       'The file has only blank lines. Send a CSV file with a header line and at least one row.',
     );
@@ -33,18 +33,18 @@ export async function readHeader(path: string, wanted: readonly string[]): Promi
   return header;
 }
 
-export function columnIndex({ columns }: CsvHeader, name: string, role: 'groupBy' | 'measure'): number {
+export function columnIndex({ columns }: CsvHeader, name: string, use = name): number {
   const index = columns.indexOf(name.trim());
   if (index === -1) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'COLUMN_UNKNOWN',
-      `There is no column ${quoted(name)} to use as ${role}. The columns are: ${listColumns(columns)}.`,
+      `There is no column ${quoted(name)}${use === name ? '' : ` to use as ${use}`}. The columns are: ${listColumns(columns)}.`,
     );
   }
   if (columns.lastIndexOf(name.trim()) !== index) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'CSV_INVALID',
-      `The header has the column ${quoted(name)} more than once. Rename one of them so that ${role} is clear.`,
+      `The header has the column ${quoted(name)} more than once. Rename one of them so that ${use} is clear.`,
     );
   }
   return index;
@@ -70,26 +70,26 @@ async function readStart(path: string): Promise<Buffer> {
 
 function refuseUnreadable(start: Buffer): void {
   if (start.length === 0) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'FILE_EMPTY',
       'The file is empty (0 bytes). Send a CSV file with a header line and at least one row.',
     );
   }
   if (start.subarray(0, 4).equals(Buffer.from('PK\u0003\u0004'))) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'CSV_INVALID',
       'This is a spreadsheet or zip file, not CSV. Open it, save it as "CSV UTF-8" and send that file.',
     );
   }
   const firstLineEnd = start.findIndex((byte) => byte === 0x0a || byte === 0x0d);
   if (firstLineEnd === -1 && start.length === HEADER_BYTES) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'CSV_INVALID',
       'The first line is longer than 64 kB, so it is not a header. Send a CSV file whose first line names the columns.',
     );
   }
   if (!isUtf8(start.subarray(0, firstLineEnd === -1 ? start.length : firstLineEnd))) {
-    throw new ReportProblem(
+    throw new InputProblem(
       'ENCODING_INVALID',
       'The file is not UTF-8 text: line 1 has bytes that UTF-8 does not allow. Save it again as "CSV UTF-8" and send that file.',
     );

@@ -1,4 +1,4 @@
-export type ReportProblemCode =
+export type InputProblemCode =
   | 'FILE_EMPTY'
   | 'FILE_MISSING'
   | 'CSV_INVALID'
@@ -10,11 +10,11 @@ export type ReportProblemCode =
   | 'TOO_MANY_GROUPS';
 
 /** Something is wrong with what was sent, so trying again cannot help. The message is for the person who sent it. */
-export class ReportProblem extends Error {
-  override readonly name = 'ReportProblem';
+export class InputProblem extends Error {
+  override readonly name = 'InputProblem';
 
   constructor(
-    readonly code: ReportProblemCode,
+    readonly code: InputProblemCode,
     message: string,
   ) {
     super(message);

@@ -1,5 +1,5 @@
 import { CsvError } from 'csv-parse';
-import { ReportProblem } from '../report-problem.js';
+import { InputProblem } from './input-problem.js';
 
 const LONGEST_QUOTE = 40;
 
@@ -9,8 +9,8 @@ export function quoted(text: string): string {
 }
 
 /** Says what csv-parse found in words that help the person who has the file open. */
-export function csvProblem(error: CsvError, line: number, expectedCells?: number): ReportProblem {
-  return new ReportProblem('CSV_INVALID', explain(error, line, expectedCells));
+export function csvProblem(error: CsvError, line: number, expectedCells?: number): InputProblem {
+  return new InputProblem('CSV_INVALID', explain(error, line, expectedCells));
 }
 
 function explain(error: CsvError, line: number, expectedCells: number | undefined): string {

@@ -1,14 +1,18 @@
 import { isUtf8 } from 'node:buffer';
 import { Transform, type TransformCallback } from 'node:stream';
-import { ReportProblem } from '../report-problem.js';
+import { InputProblem } from './input-problem.js';
 
 const LINE_FEED = 0x0a;
 const NUL = 0x00;
 
 /** Passes bytes on as they are, and stops at the first that is not UTF-8, naming its line. */
 export class Utf8Check extends Transform {
-  private line = 1;
   private unfinished: Buffer = Buffer.alloc(0);
+
+  /** @param line - that of the first byte. */
+  constructor(private line = 1) {
+    super();
+  }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     const bytes = this.unfinished.length === 0 ? chunk : Buffer.concat([this.unfinished, chunk]);
@@ -30,15 +34,15 @@ export class Utf8Check extends Transform {
     done(this.unfinished.length === 0 ? null : this.problemIn(this.unfinished));
   }
 
-  private nulIn(bytes: Buffer): ReportProblem {
+  private nulIn(bytes: Buffer): InputProblem {
     const line = this.line + countLineFeeds(bytes.subarray(0, bytes.indexOf(NUL)));
-    return new ReportProblem(
+    return new InputProblem(
       'CSV_INVALID',
       `Line ${line} has a NUL character, which no CSV file should have. Export the file again as CSV and send that file.`,
     );
   }
 
-  private problemIn(bytes: Buffer): ReportProblem {
+  private problemIn(bytes: Buffer): InputProblem {
     let line = this.line;
     let start = 0;
     for (let end = bytes.indexOf(LINE_FEED); end !== -1; end = bytes.indexOf(LINE_FEED, start)) {
@@ -48,7 +52,7 @@ export class Utf8Check extends Transform {
       line += 1;
       start = end + 1;
     }
-    return new ReportProblem(
+    return new InputProblem(
       'ENCODING_INVALID',
       `The file is not UTF-8 text: line ${line} has bytes that UTF-8 does not allow. Save it again as "CSV UTF-8" and send that file.`,
     );

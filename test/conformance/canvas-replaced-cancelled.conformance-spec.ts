@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { chord, type JobContext, JobsService, Task, task } from 'nestjs-jobs';
+import { backends } from '../support/backends.js';
+import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { number, Sums, xsum } from '../support/sums.js';
+
+const WAIT = { timeout: '50s' } as const;
+
+@Injectable()
+class Replacing {
+  constructor(private readonly jobs: JobsService) {}
+
+  /** Is cancelled while there is nothing yet that it waits for. */
+  @Task()
+  async late(_payload: null, job: JobContext): Promise<number> {
+    await this.jobs.job(job.id).cancel({ flow: true, reason: 'not needed' });
+    const waiting = number.s(1).set({ delay: '1h' });
+    return job.replaceWith(chord([waiting, waiting], xsum.s()));
+  }
+}
+
+describe.each(backends)('a job on $name that was cancelled before it replaced itself', (backend) => {
+  let app: JobsApp;
+  beforeAll(async () => {
+    app = await startJobsApp({ backend, providers: [Sums, Replacing] });
+  });
+  afterAll(() => app?.close());
+
+  it('[V10] [A6] cancels what it is replaced with, instead of waiting for that', async () => {
+    const started = await app.jobs.enqueueMany(
+      Array.from({ length: 10 }, () => ({ task: task(Replacing, 'late'), payload: null })),
+    );
+    for (const handle of started) {
+      await expect(handle.result(WAIT)).rejects.toMatchObject({ name: 'JobCancelledError' });
+      expect(await handle.status()).toMatchObject({ state: 'cancelled', reason: 'not needed' });
+      const { children } = await handle.tree();
+      expect(children).toMatchObject([
+        { task: 'Sums.xsum', state: 'cancelled', children: [{ state: 'cancelled' }, { state: 'cancelled' }] },
+      ]);
+    }
+  });
+});
