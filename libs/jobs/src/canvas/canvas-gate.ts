@@ -13,6 +13,8 @@ import type { PlacedCanvas } from './placed-canvas.js';
 /** How long (ms) after its last sign of life a process that adds members is taken for dead. */
 const LEASE = 30_000;
 const SIGN_OF_LIFE = 10_000;
+/** Members, between two looks at whether the group is cancelled. */
+const LOOK_EACH = 500;
 /** How long (ms) a gate that is being looked at may take. */
 const LOOK = 10_000;
 
@@ -44,9 +46,9 @@ export class CanvasGate {
     frame: Frame,
   ): Promise<void> {
     const path = pathOf(owner.id);
-    const gate = nodeJob(spawnerPath(path), { n: { k: 'gate' } }, [], frame, 'fail');
-    gate.opts.delay = LEASE;
     const waiting = [...jobsOf([flow])].find(({ opts }) => opts.jobId === owner.id)!;
+    const gate = nodeJob(spawnerPath(path), { n: { k: 'gate' } }, [], { ...frame, stamps: waiting.data.t }, 'fail');
+    gate.opts.delay = LEASE;
     const { t: _unknown, ...part } = waiting.data.c!;
     waiting.data = { ...waiting.data, c: { ...part, s: 1 } };
     waiting.children = [gate];
@@ -54,13 +56,16 @@ export class CanvasGate {
     const gateId = gate.opts.jobId;
     const timer = setInterval(() => void this.sayAlive(gateId), SIGN_OF_LIFE);
     let count = 0;
+    const isCancelled = (): Promise<boolean> => this.isCancelled(owner, gateId);
     const compiled = async function* (): AsyncGenerator<FlowJob> {
       for await (const member of members) {
+        if (count > 0 && count % LOOK_EACH === 0 && (await isCancelled())) return;
         yield compileCanvas(member, { path: memberPath(path, count++), whenFailed }, frame);
       }
     };
     try {
       await this.flows.addBelow(owner, compiled());
+      await this.cancelRest(owner, gateId);
       await this.client.reach(() => this.tellCount(owner, count));
       await this.client.reach(() => this.settle(gateId, { k: 'gate', done: 1 }));
     } catch (error) {
@@ -72,6 +77,25 @@ export class CanvasGate {
       clearInterval(timer);
     }
     if (await this.wasShut(gateId)) throw new AbandonedCanvasError();
+  }
+
+  private async isCancelled(owner: JobPlace, gateId: string): Promise<boolean> {
+    return (await this.cancellation(owner, gateId)) !== undefined;
+  }
+
+  /** What was cancelled while its members were added did not have them all yet. */
+  private async cancelRest(owner: JobPlace, gateId: string): Promise<void> {
+    const cancelled = await this.cancellation(owner, gateId);
+    if (cancelled) await this.client.cancelBelow(owner.q, owner.id, cancelled.reason);
+  }
+
+  /** Of the gate, or of what waits for it. */
+  private async cancellation(owner: JobPlace, gateId: string): Promise<{ reason?: string } | undefined> {
+    for (const id of [gateId, owner.id]) {
+      const status = await this.client.status(id);
+      if (status?.state === 'cancelled') return status;
+    }
+    return undefined;
   }
 
   private async sayAlive(gateId: string): Promise<void> {

@@ -21,7 +21,7 @@ import { AbandonedCanvasError } from './canvas.errors.js';
 import { ChildResults } from './child-results.js';
 import { compileCanvas } from './compile-canvas.js';
 import type { FlowJob, Frame } from './flow-job.js';
-import type { PlacedCanvas } from './placed-canvas.js';
+import { startingAt, type PlacedCanvas } from './placed-canvas.js';
 
 type Work<Kind> = CanvasNodeWork & { readonly k: Kind };
 
@@ -108,7 +108,7 @@ export class CanvasNodes {
     return { kind: 'succeeded', result: members.length };
   }
 
-  /** What was cancelled while its members were added did not have them all yet. */
+  /** What was cancelled while jobs were added below it did not have them all yet. */
   private async cancelWith(job: StoredJob, owner: JobPlace): Promise<void> {
     const [own] = await this.backend.deferredFailures(this.queues.get(job.queueName), [job.id!]);
     const found = await this.reader.find(owner.q, owner.id);
@@ -140,7 +140,8 @@ export class CanvasNodes {
     }
     const value = at === 'succeeded' && isKept(found) ? status!.result : job.data.c!.v![0];
     // The canvas is apart: nothing waits for it, and nothing fails with it.
-    const flow = compileCanvas(canvas, { path: memberPath(pathOf(job.id!), 0), before: { value } }, this.frameOf(job));
+    const place = { path: memberPath(pathOf(job.id!), 0), before: { value } };
+    const flow = compileCanvas(startingAt(canvas, Date.now()), place, this.frameOf(job));
     const isThere = mayHaveBegun && (await this.reader.find(flow.queueName, flow.opts.jobId));
     if (!isThere) await this.flows.add(flow);
     this.logger.debug(`Job ${origin.id} ${at}: ${flow.opts.jobId} was started.`);
@@ -153,8 +154,10 @@ export class CanvasNodes {
     const path = replacementPath(pathOf(job.id!));
     const owner = { id: job.id!, q: job.queueName };
     const flow = compileCanvas(canvas, { path, whenFailed: 'fail' }, this.frameOf(job));
-    if ((await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId)) return;
-    await this.flows.addBelow(owner, [flow]);
+    if (!(await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId)) {
+      await this.flows.addBelow(owner, [flow]);
+    }
+    await this.cancelWith(job, owner);
   }
 
   /** The result of what it has replaced itself with. */

@@ -5,6 +5,7 @@ import { currentJob } from '../client/current-job.js';
 import { mergeHeaders, readHeaders, readTags, type JobHeaders } from '../client/headers-and-tags.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { checkPayload } from '../task/schema-check.js';
+import type { Duration } from '../options/jobs-options.js';
 import type { TaskOptions } from '../task/task-options.js';
 import type { TaskRef } from '../task/task-reference.js';
 import { TaskRegistry } from '../task/task.registry.js';
@@ -105,12 +106,13 @@ export class CanvasPlacer {
   private async callbacks(
     nodes: readonly CanvasNode[] | undefined,
     kind: 'link' | 'linkError',
-    { stamps, headers, now, at }: Surroundings,
+    { stamps, headers, at }: Surroundings,
   ): Promise<PlacedCanvas[]> {
     const placed: PlacedCanvas[] = [];
     for (const [n, node] of (nodes ?? []).entries()) {
       const around = { options: {}, errbacks: [], hasPrevious: true, mayStream: false, at: `${at}.${kind}[${n}]` };
-      placed.push(await this.place(node, { ...around, stamps, headers, now }));
+      // What is over when it starts is known when it starts.
+      placed.push(await this.place(node, { ...around, stamps, headers, now: 0 }));
     }
     return placed;
   }
@@ -122,10 +124,17 @@ export class CanvasPlacer {
     errbacks: readonly PlacedCanvas[],
   ): Promise<PlacedCanvas> {
     const placed: PlacedStep[] = [];
-    const { delay: _ofFirst, ...later } = inside.options;
+    const { delay: ofFirst, ...options } = inside.options;
+    const later = {
+      ...inside,
+      options,
+      now: inside.now + this.delayOf(ofFirst, inside),
+      hasPrevious: true,
+      mayStream: false,
+    };
     for (const [n, step] of steps.entries()) {
       const at = `${inside.at}.steps[${n}]`;
-      const around = n === 0 ? inside : { ...inside, options: later, hasPrevious: true, mayStream: false };
+      const around = n === 0 ? inside : later;
       placed.push(...stepsOf(await this.place(step, { ...around, at })));
     }
     const whole = errbacks.map((c) => ({ c, w: jobsInARow(placed) }));
@@ -133,13 +142,15 @@ export class CanvasPlacer {
     return placed.length === 1 ? placed[0]! : { s: placed };
   }
 
+  private delayOf(delay: Duration | undefined, { now, at }: Surroundings): number {
+    return delay === undefined ? 0 : resolveEntryOptions({ delay }, now, `${at}.options`).delay;
+  }
+
   private async group(node: GroupNode, inside: Surroundings): Promise<PlacedGroup> {
     const { members, allowPartial } = node;
     const { mayStream: _, ...around } = inside;
-    const extras = {
-      ...(allowPartial && { a: 1 as const }),
-      ...(inside.stamps.length > 0 && { t: this.tags(inside) }),
-    };
+    const tags = this.tags(inside);
+    const extras = { ...(allowPartial && { a: 1 as const }), ...(tags.length > 0 && { t: tags }) };
     const place = (member: CanvasNode, n: number): Promise<PlacedCanvas> =>
       this.place(member, { ...around, mayStream: false, at: `${inside.at}.members[${n}]` });
     if (isStream(members)) {
@@ -234,8 +245,10 @@ export class CanvasPlacer {
   }
 
   private tags({ options, stamps, at }: Surroundings): readonly string[] {
-    const all = [...new Set([...stamps, ...(options.tags ?? [])])];
-    return asEnqueueError(() => readTags(all, `${at}.stamps`)) ?? [];
+    return asEnqueueError(() => {
+      const own = readTags(options.tags, `${at}.options.tags`) ?? [];
+      return readTags([...stamps, ...own], `${at}.stamps`) ?? [];
+    });
   }
 }
 

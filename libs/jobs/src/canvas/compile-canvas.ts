@@ -9,6 +9,7 @@ import {
   isTask,
   jobsInARow,
   stepsOf,
+  tagsOfAll,
   type PlacedCanvas,
   type PlacedGroup,
   type PlacedStep,
@@ -89,7 +90,7 @@ class Compiler {
       const { children, part } = this.group(steps, n, { id: idAt(CANVAS_QUEUE, path), q: CANVAS_QUEUE }, path, place);
       const { l, e } = step;
       const own: CanvasPart = { n: { k: 'gather' }, ...part, ...(l && { l }), ...(e && { e }) };
-      return nodeJob(path, own, children, this.frame, whenFailed);
+      return nodeJob(path, own, children, this.frameOf(step), whenFailed);
     }
     const job = (part: CanvasPart, children: FlowJob[]): FlowJob =>
       taskJob(step, path, part, children, this.frame, whenFailed);
@@ -116,7 +117,7 @@ class Compiler {
       );
       return { children, part };
     }
-    const spawner = this.spawner(path, owner, members, a, before);
+    const spawner = this.spawner(path, owner, steps[n] as PlacedGroup, members, before);
     return {
       children: [spawner],
       part: { ...part, s: 1, ...(before && 'job' in before && { b: before.job.opts.jobId }) },
@@ -126,8 +127,8 @@ class Compiler {
   private spawner(
     path: string,
     owner: JobPlace,
+    { a, t }: Pick<PlacedGroup, 'a' | 't'>,
     members: readonly PlacedCanvas[],
-    a: 1 | undefined,
     before: Place['before'],
   ): FlowJob {
     const size = Buffer.byteLength(JSON.stringify(members));
@@ -143,7 +144,7 @@ class Compiler {
       n: work,
       ...(before && ('job' in before ? { g: 1, b: before.job.opts.jobId } : { v: [before.value] })),
     };
-    return nodeJob(spawnerPath(path), part, children, this.frame, 'fail');
+    return nodeJob(spawnerPath(path), part, children, this.frameOf({ t }), 'fail');
   }
 
   /** Each piece but the last is added when the one before is done, below a job that hands on its result. */
@@ -158,13 +159,20 @@ class Compiler {
     for (const [n, piece] of pieces.slice(0, -1).entries()) {
       const path = relayPath(place.path, n);
       const owner = { id: idAt(CANVAS_QUEUE, path), q: CANVAS_QUEUE };
-      const spawner = this.spawner(path, owner, [{ s: piece }], undefined, before);
+      const shared = { t: tagsOfAll({ s: piece }) };
+      const spawner = this.spawner(path, owner, shared, [{ s: piece }], before);
       const b = before && 'job' in before ? before.job.opts.jobId : undefined;
       const part: CanvasPart = { n: { k: 'gather' }, g: 1, s: 1, t: jobsInARow(piece), ...(b !== undefined && { b }) };
-      before = { job: nodeJob(path, part, [spawner], this.frame, 'fail') };
+      before = { job: nodeJob(path, part, [spawner], this.frameOf(shared), 'fail') };
     }
     const last = pieces.at(-1)!;
     return this.step(last, last.length - 1, { ...place, ...(before && { before }) });
+  }
+
+  /** Of a job of the library's own: whoever cancels by a tag what it adds means that job too. */
+  private frameOf({ t }: Pick<PlacedGroup, 't'>): Frame {
+    const { stamps = [] } = this.frame;
+    return t === undefined ? this.frame : { ...this.frame, stamps: [...new Set([...stamps, ...t])] };
   }
 
   /** Whether these members fit into this step of adding; then they count. */

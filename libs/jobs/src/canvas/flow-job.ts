@@ -100,7 +100,7 @@ export function nodeJob(
     queueName: CANVAS_QUEUE,
     data: {
       ...(headers && { h: headers }),
-      ...(stamps && { t: stamps }),
+      ...(stamps && stamps.length > 0 && { t: stamps }),
       ...(rootId !== undefined && rootId !== id && { r: rootId }),
       c: part,
     },

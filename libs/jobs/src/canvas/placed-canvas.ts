@@ -25,7 +25,7 @@ export interface PlacedTask {
   readonly a: number;
   /** Delay, in milliseconds. */
   readonly d?: number;
-  /** Milliseconds since the epoch: not started after it. */
+  /** Milliseconds since the epoch, in a link or an errback since that is started: not started after it. */
   readonly x?: number;
   readonly t?: readonly string[];
   /** Headers, where they are not those of the canvas. */
@@ -95,4 +95,18 @@ export function isHeader(steps: readonly PlacedStep[], n: number): boolean {
 /** How many jobs stand one after another in these steps. @internal */
 export function jobsInARow(steps: readonly PlacedStep[]): number {
   return steps.filter((_, n) => !isHeader(steps, n)).length;
+}
+
+/** The tags that each job of a canvas has. @internal */
+export function tagsOfAll(canvas: PlacedCanvas): readonly string[] {
+  const [first, ...others] = stepsOf(canvas).map(({ t }) => t ?? []);
+  return first!.filter((tag) => others.every((tags) => tags.includes(tag)));
+}
+
+/** A link or an errback, when it is known when it starts. @internal */
+export function startingAt<Canvas extends PlacedCanvas>(canvas: Canvas, now: number): Canvas;
+export function startingAt(canvas: PlacedCanvas, now: number): PlacedCanvas {
+  if (isTask(canvas)) return canvas.x === undefined ? canvas : { ...canvas, x: now + canvas.x };
+  if ('s' in canvas) return { s: canvas.s.map((step) => startingAt(step, now)) };
+  return isPlacedStream(canvas.g) ? canvas : { ...canvas, g: canvas.g.map((member) => startingAt(member, now)) };
 }

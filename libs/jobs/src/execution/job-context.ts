@@ -169,7 +169,10 @@ export class JobContext extends JobFacts implements CurrentJob {
     this.assertRunning('replaceWith');
     const placed = await runAsJob(this, () => this.placer.placeAll(canvas, { stamps: this.tags }));
     assertReplaces(placed.canvas);
-    throw new Replaced(placed.canvas);
+    const replaced = new Replaced(placed.canvas);
+    // Whatever the task makes of the exception.
+    this.record(replaced);
+    throw replaced;
   }
 
   /**

@@ -199,7 +199,7 @@ export class TaskExecutor {
     const error = context.control ?? thrown;
     if (error instanceof Park) return this.afterPark(context, error);
     if (error instanceof Skip) return { kind: 'skipped', reason: error.reason };
-    if (error instanceof Replaced) {
+    if (error instanceof Replaced && !context.cancelled) {
       return context.written().then(() => ({ kind: 'replaced', canvas: error.canvas }));
     }
     if (context.cancelled) return this.afterError(task, job, context.cancelled, error);
