@@ -10,6 +10,7 @@ import {
 import type { Bench, BenchRequest } from './bench.js';
 import { boot } from './boot.js';
 import { cancel } from './cancel.js';
+import { canvas } from './canvas.js';
 import { enqueue } from './enqueue.js';
 import { failing } from './failing.js';
 import { idle } from './idle.js';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   failing,
   cancel,
   once,
+  canvas,
   boot,
   idle,
 };
@@ -38,8 +40,8 @@ ${Object.entries(BENCHES)
   .join('\n')}
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
-  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once)
-  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once)
+  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once, canvas)
+  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once, canvas)
   --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once)
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;

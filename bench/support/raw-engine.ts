@@ -1,11 +1,13 @@
 import {
   createPostgresBackend,
+  FlowProducer,
   PostgresQueueBackend,
   Queue,
   QueueEvents,
   withBackend,
   Worker,
   type BackendFactory,
+  type FlowJob,
   type JobsOptions,
   type WorkerOptions,
 } from 'bullmq';
@@ -21,13 +23,14 @@ const LEASE = 30_000;
 /** That of `pg.Pool` by default, as ours has it. */
 const POOL_SIZE = 10;
 
-export type RawProcessor = (job: RawJob, token?: string) => Promise<void>;
+export type RawProcessor = (job: RawJob, token?: string) => Promise<unknown>;
 
 export interface RawJob {
   readonly id?: string | undefined;
   readonly name: string;
   readonly data: unknown;
   readonly opts: JobsOptions;
+  getChildrenValues(): Promise<Record<string, unknown>>;
 }
 
 export interface RawWorker {
@@ -46,6 +49,12 @@ export interface RawQueue {
   close(): Promise<void>;
 }
 
+export interface RawFlows {
+  /** All jobs of a flow in one step. */
+  add(flow: FlowJob): Promise<unknown>;
+  close(): Promise<void>;
+}
+
 export interface RawEvents {
   on(event: 'completed', listener: (event: { jobId: string }) => void): unknown;
   waitUntilReady(): Promise<unknown>;
@@ -58,6 +67,7 @@ type Options = Omit<WorkerOptions, 'connection'>;
 export interface RawEngine {
   worker(queue: string, processor: RawProcessor, options: Options): RawWorker;
   queue(name: string): RawQueue;
+  flows(): RawFlows;
   events(queue: string): RawEvents;
   /** To be called when all workers and queues are closed. */
   disconnect(): Promise<unknown>;
@@ -71,6 +81,7 @@ const OPEN: Record<StoreName, (location: string) => Promise<RawEngine>> = {
     return {
       worker: (name, processor, options) => new Worker(name, processor, { ...options, connection, prefix }),
       queue: (name) => new Queue(name, { connection, prefix }),
+      flows: () => new FlowProducer({ connection, prefix }),
       // From the beginning, or what happens before the first read is missed.
       events: (name) => new QueueEvents(name, { connection, prefix, lastEventId: '0-0' }),
       disconnect: () => connection.quit(),
@@ -83,11 +94,13 @@ const OPEN: Record<StoreName, (location: string) => Promise<RawEngine>> = {
     const {
       Worker: PostgresWorker,
       Queue: PostgresQueue,
+      FlowProducer: PostgresFlows,
       QueueEvents: PostgresEvents,
     } = withBackend(createPostgresBackend);
     return {
       worker: (name, processor, options) => new PostgresWorker(name, processor, { ...options, connection }),
       queue: (name) => new PostgresQueue(name, { connection }),
+      flows: () => new PostgresFlows({ connection }),
       events: (name) => new PostgresEvents(name, { connection }),
       disconnect: () => connection.end(),
     };
@@ -97,10 +110,16 @@ const OPEN: Record<StoreName, (location: string) => Promise<RawEngine>> = {
     const connection = await openPglitePool({ dataDir, searchPath: NAMESPACE, lockGrace: LEASE });
     const factory: BackendFactory<PostgresQueueBackend, SqlPool> = (name, backendOptions) =>
       new PostgresQueueBackend(new SqlConnection(connection, NAMESPACE), name, backendOptions);
-    const { Worker: EmbeddedWorker, Queue: EmbeddedQueue, QueueEvents: EmbeddedEvents } = withBackend(factory);
+    const {
+      Worker: EmbeddedWorker,
+      Queue: EmbeddedQueue,
+      FlowProducer: EmbeddedFlows,
+      QueueEvents: EmbeddedEvents,
+    } = withBackend(factory);
     return {
       worker: (name, processor, options) => new EmbeddedWorker(name, processor, { ...options, connection }),
       queue: (name) => new EmbeddedQueue(name, { connection }),
+      flows: () => new EmbeddedFlows({ connection }),
       events: (name) => new EmbeddedEvents(name, { connection }),
       disconnect: () => connection.end(),
     };

@@ -5,6 +5,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, CancelMarks, QueueBackend, Replaced, Replacement, WorkerSettings } from '../queue-backend.js';
+import { keepSiblings } from '../sibling-backends.js';
 import { pingWithin, settlesWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import type { BackendLogger } from '../backend-logger.js';
@@ -108,7 +109,7 @@ export class RedisBackend implements QueueBackend {
   }
 
   createFlowProducer(): FlowProducer {
-    return new FlowProducer(this.baseOptions(this.producer));
+    return keepSiblings(new FlowProducer(this.baseOptions(this.producer)));
   }
 
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker {

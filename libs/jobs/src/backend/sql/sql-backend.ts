@@ -13,6 +13,7 @@ import type { BackendLogger } from '../backend-logger.js';
 import { FleetMessages } from '../fleet-messages.js';
 import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, CancelMarks, QueueBackend, Replaced, Replacement, WorkerSettings } from '../queue-backend.js';
+import { keepSiblings } from '../sibling-backends.js';
 import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { commonWorkerOptions } from '../worker-options.js';
@@ -86,7 +87,7 @@ export abstract class SqlBackend implements QueueBackend {
   }
 
   createFlowProducer(): FlowProducer {
-    return new FlowProducer(this.connection(), this.factory);
+    return keepSiblings(new FlowProducer(this.connection(), this.factory));
   }
 
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker {
