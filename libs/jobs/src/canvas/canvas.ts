@@ -1,15 +1,6 @@
 import type { TaskRef } from '../task/task-reference.js';
 import type { CanvasNode, GroupNode, MemberStream } from './canvas-node.js';
-import type {
-  AnySignature,
-  ChainOf,
-  ElementOf,
-  GroupSignature,
-  InOf,
-  Linked,
-  ResultsOf,
-  Settled,
-} from './canvas-types.js';
+import type { AnySignature, ChainOf, ElementOf, GroupSignature, InOf, Linked, ResultsOf } from './canvas-types.js';
 import { InvalidCanvasError } from './canvas.errors.js';
 import { invalidCanvas } from './invalid-canvas.js';
 import { jsonCopy } from './json-copy.js';
