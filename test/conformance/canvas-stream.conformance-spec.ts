@@ -99,23 +99,22 @@ const sources = [
 ];
 
 describe.each(backends)('groups of iterables on $name', (backend) => {
-  // More than is added in one step; the embedded database has one process for all.
-  const LARGE = backend.name === 'embedded' ? 600 : 3_000;
+  // More than is added in one step, and as many as the backend does in some seconds.
+  const LARGE = { embedded: 600, postgres: 1_500, redis: 3_000 }[backend.name];
   const MIDDLE = 550;
 
   let app: JobsApp;
-  beforeAll(async () => {
+  // Of its own for each test: an embedded database that keeps thousands of jobs gets slow.
+  beforeEach(async () => {
+    Members.ran = signal();
+    Members.bodies = 0;
     app = await startJobsApp({
       backend,
       providers: [Sums, Members],
       options: { queues: { default: { concurrency: 32 } } },
     });
   });
-  afterAll(() => app?.close());
-  beforeEach(() => {
-    Members.ran = signal();
-    Members.bodies = 0;
-  });
+  afterEach(() => app?.close());
 
   const result = async <Result>(canvas: Signature<undefined, Result>): Promise<Result> =>
     (await app.jobs.start(canvas)).result(WAIT);
@@ -149,8 +148,11 @@ describe.each(backends)('groups of iterables on $name', (backend) => {
       expect((await handle.status()).counts).toEqual({ total: LARGE + 1, open: 0, succeeded: LARGE + 1, failed: 0 });
     });
 
-    it('[V10] at the beginning of a chain: before a task, and before a group', async () => {
+    it('[V10] at the beginning of a chain, before tasks', async () => {
       expect(await result(chain(group(of(510)), xsum.s(), plus(1), plus(2)))).toBe(sumUpTo(510) + 3);
+    });
+
+    it('[V10] at the beginning of a chain, before a group', async () => {
       expect(await result(chain(chain(group(of(510))), group([xsum.s(), body.s()]), identity.s()))).toEqual([
         sumUpTo(510),
         510,
@@ -172,12 +174,15 @@ describe.each(backends)('groups of iterables on $name', (backend) => {
     });
   });
 
-  it('[V10] of chords, and of groups that flatten', async () => {
+  it('[V10] of chords', async () => {
     const chords = new Source(150, (n) => chord([number.s(n), number.s(1)], xsum.s()));
     expect(await result(group(chords))).toEqual(upTo(150).map((n) => n + 1));
+  });
+
+  it('[V10] of groups, which flatten', async () => {
     const pairs = new Source(260, (n) => group([number.s(n), number.s(-n)]));
     expect(await result(chord(pairs, body.s()))).toBe(520);
-    expect(chords.isClosed || pairs.isClosed).toBe(false);
+    expect(pairs.isClosed).toBe(false);
   });
 
   it('[V10] what failed is told of in its place with allowPartial', async () => {

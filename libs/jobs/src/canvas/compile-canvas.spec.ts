@@ -346,7 +346,7 @@ describe('the compiler of canvases', () => {
     const flow = compile(steps(450));
     // The last 50 steps; for each of the two pieces before, a relay and the job that adds it.
     expect(check(flow)).toHaveLength(50 + 2 * 2);
-    const shapes = [...jobsOf([flow])].map(shapeOf).map(({ below: _, ...shape }) => shape);
+    const shapes = [...jobsOf([flow])].map(({ children: _below, ...job }) => shapeOf(job));
     expect(shapes.slice(49)).toEqual([
       { job: 'm400', at: 'default *-0', part: { g: 1, b: 'canvas-nodes_*-r1', j: 'p' }, fails: 'fail' },
       { job: 'gather', at: 'nodes *-r1', part: { g: 1, s: 1, t: 200, b: 'canvas-nodes_*-r0' }, fails: 'fail' },
