@@ -15,7 +15,7 @@ import { JobStalledError, NonRetryableError } from '../execution/execution.error
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { CanvasFlows } from './canvas-flows.js';
-import { memberPath, pathOf } from './canvas-ids.js';
+import { memberPath, pathOf, replacementPath } from './canvas-ids.js';
 import type { CanvasNodeWork, JobPlace } from './canvas-part.js';
 import { AbandonedCanvasError } from './canvas.errors.js';
 import { ChildResults } from './child-results.js';
@@ -150,7 +150,7 @@ export class CanvasNodes {
   /** First stores what a job is replaced with, so that whoever has it next goes on with that; then adds it, as its child. */
   async replace(job: StoredJob, canvas: PlacedCanvas): Promise<void> {
     if (!job.data.c?.x) await job.updateData({ ...job.data, c: { ...job.data.c, x: canvas } });
-    const path = memberPath(pathOf(job.id!), 0);
+    const path = replacementPath(pathOf(job.id!));
     const owner = { id: job.id!, q: job.queueName };
     const flow = compileCanvas(canvas, { path, whenFailed: 'fail' }, this.frameOf(job));
     if ((await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId)) return;
@@ -159,7 +159,7 @@ export class CanvasNodes {
 
   /** The result of what it has replaced itself with. */
   async resultOfReplacement(job: StoredJob): Promise<{ readonly value: unknown } | undefined> {
-    const id = memberPath(pathOf(job.id!), 0);
+    const id = replacementPath(pathOf(job.id!));
     const values = await job.getChildrenValues<unknown>();
     const key = Object.keys(values).find((each) => each.endsWith(`_${id}`));
     return key === undefined ? undefined : { value: values[key] };
