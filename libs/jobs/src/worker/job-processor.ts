@@ -1,4 +1,4 @@
-import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
+import { DelayedError, ErrorCode, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
 import type { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
 import type { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { CANCEL_MARK, cancelMark, readCancelMark } from '../client/cancel-mark.js';
@@ -174,11 +174,20 @@ async function waitForReplacement(
   let waits = false;
   await tell(replace, REFUSED_FOR);
   await tell(async () => {
-    waits = await job.moveToWaitingChildren(token);
+    try {
+      waits = await job.moveToWaitingChildren(token);
+    } catch (error) {
+      if (!isFailureOfChild(error)) throw error;
+    }
   }, REFUSED_FOR);
-  // Its children have ended already: it is looked at again at once.
+  // Its children have ended already, or one has failed: it is looked at again at once, and fails along with that.
   if (!waits) return putBack(job, token, Date.now(), tell);
   throw new WaitingChildrenError();
+}
+
+/** BullMQ refuses to let a job wait for its children when one of them has failed. */
+function isFailureOfChild(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === ErrorCode.JobHasFailedChildren;
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
