@@ -1,7 +1,9 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { CanvasFlows } from './canvas-flows.js';
 import { idAt, memberPath, pathOf, spawnerPath } from './canvas-ids.js';
 import { CANVAS_QUEUE, type CanvasNodeWork, type JobPlace } from './canvas-part.js';
@@ -10,9 +12,8 @@ import { compileCanvas } from './compile-canvas.js';
 import { jobsOf, nodeJob, type FlowJob, type Frame, type WhenFailed } from './flow-job.js';
 import type { PlacedCanvas } from './placed-canvas.js';
 
-/** How long (ms) after its last sign of life a process that adds members is taken for dead. */
-const LEASE = 30_000;
-const SIGN_OF_LIFE = 10_000;
+/** Signs of life that a process gives that adds members, in the time after which it is taken for dead. */
+const SIGNS_PER_LEASE = 3;
 /** Members, between two looks at whether the group is cancelled. */
 const LOOK_EACH = 500;
 /** How long (ms) a gate that is being looked at may take. */
@@ -32,6 +33,7 @@ export class CanvasGate {
     private readonly flows: CanvasFlows,
     private readonly client: JobsClient,
     private readonly queues: Queues,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
   /**
@@ -48,13 +50,14 @@ export class CanvasGate {
     const path = pathOf(owner.id);
     const waiting = [...jobsOf([flow])].find(({ opts }) => opts.jobId === owner.id)!;
     const gate = nodeJob(spawnerPath(path), { n: { k: 'gate' } }, [], { ...frame, stamps: waiting.data.t }, 'fail');
-    gate.opts.delay = LEASE;
+    gate.opts.delay = this.options.lease;
     const { t: _unknown, ...part } = waiting.data.c!;
     waiting.data = { ...waiting.data, c: { ...part, s: 1 } };
     waiting.children = [gate];
     await this.flows.add(flow);
     const gateId = gate.opts.jobId;
-    const timer = setInterval(() => void this.sayAlive(gateId), SIGN_OF_LIFE);
+    let isOpen = false;
+    const timer = setInterval(() => void this.sayAlive(gateId), this.options.lease / SIGNS_PER_LEASE);
     let count = 0;
     const isCancelled = (): Promise<boolean> => this.isCancelled(owner, gateId);
     const compiled = async function* (): AsyncGenerator<FlowJob> {
@@ -67,7 +70,7 @@ export class CanvasGate {
       await this.flows.addBelow(owner, compiled());
       await this.cancelRest(owner, gateId);
       await this.client.reach(() => this.tellCount(owner, count));
-      await this.client.reach(() => this.settle(gateId, { k: 'gate', done: 1 }));
+      isOpen = await this.client.reach(() => this.settle(gateId, { k: 'gate', done: 1 }));
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       // What cannot be told shows when the gate is not opened in time.
@@ -76,7 +79,7 @@ export class CanvasGate {
     } finally {
       clearInterval(timer);
     }
-    if (await this.wasShut(gateId)) throw new AbandonedCanvasError();
+    if (!isOpen && (await this.wasShut(gateId))) throw new AbandonedCanvasError();
   }
 
   private async isCancelled(owner: JobPlace, gateId: string): Promise<boolean> {
@@ -100,7 +103,7 @@ export class CanvasGate {
 
   private async sayAlive(gateId: string): Promise<void> {
     try {
-      await (await this.find(gateId))?.changeDelay(LEASE);
+      await (await this.find(gateId))?.changeDelay(this.options.lease);
     } catch (error) {
       this.logger.debug(`The members of a group are still added, which could not be told: ${(error as Error).message}`);
     }
@@ -113,12 +116,15 @@ export class CanvasGate {
     await job.updateData({ ...data, c: { ...data.c, t: count } });
   }
 
-  private async settle(gateId: string, work: CanvasNodeWork): Promise<void> {
+  /** Answers whether its time had not come: then it ends as it is told here. */
+  private async settle(gateId: string, work: CanvasNodeWork): Promise<boolean> {
     const gate = await this.find(gateId);
-    if (!gate) return;
+    if (!gate) return false;
     await gate.updateData({ ...gate.data, c: { ...gate.data.c, n: work } });
-    // Its time may have come just now.
-    await gate.promote().catch(() => undefined);
+    return gate.promote().then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Whether it was taken for dead in the last moment. */

@@ -3,8 +3,10 @@ import { WaitingError } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { readCancelMark, readCancelRequest } from '../client/cancel-mark.js';
+import { readChildFailure } from '../client/child-failure.js';
 import { attemptNumber, maxAttempts, type StoredJob } from '../client/envelope.js';
-import { JobReader, type FoundJob } from '../client/job-reader.js';
+import { JobReader } from '../client/job-reader.js';
+import type { JobStatus } from '../client/job-status.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { retention } from '../client/prepared-job.js';
 import { Queues } from '../client/queues.js';
@@ -14,6 +16,7 @@ import type { AttemptOutcome } from '../execution/attempt-outcome.js';
 import { JobStalledError, NonRetryableError } from '../execution/execution.errors.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import type { CanvasFailure } from './canvas-failure.js';
 import { CanvasFlows } from './canvas-flows.js';
 import { memberPath, pathOf, replacementPath } from './canvas-ids.js';
 import type { CanvasNodeWork, JobPlace } from './canvas-part.js';
@@ -138,9 +141,9 @@ export class CanvasNodes {
     if (status && status.state !== at) {
       return { kind: 'skipped', reason: `job ${origin.id} is ${status.state}, not ${at}` };
     }
-    const value = at === 'succeeded' && isKept(found) ? status!.result : job.data.c!.v![0];
+    const before = found && status ? endOf(found.job, status) : undefined;
     // The canvas is apart: nothing waits for it, and nothing fails with it.
-    const place = { path: memberPath(pathOf(job.id!), 0), before: { value } };
+    const place = { path: memberPath(pathOf(job.id!), 0), before: before ?? { value: job.data.c!.v![0] } };
     const flow = compileCanvas(startingAt(canvas, Date.now()), place, this.frameOf(job));
     const isThere = mayHaveBegun && (await this.reader.find(flow.queueName, flow.opts.jobId));
     if (!isThere) await this.flows.add(flow);
@@ -173,6 +176,9 @@ export class CanvasNodes {
   }
 }
 
-function isKept(found: FoundJob | undefined): boolean {
-  return found !== undefined && found.job.data.k !== 0;
+/** What callbacks get of a stored end: they may have been stored by a run before, which was to end in another way. */
+function endOf(job: StoredJob, { state, result, error }: JobStatus): { readonly value: unknown } | undefined {
+  if (state === 'succeeded') return job.data.k === 0 ? undefined : { value: result };
+  const { jobId, task } = readChildFailure(job.failedReason) ?? { jobId: job.id!, task: job.name };
+  return { value: { jobId, task, error: error! } satisfies CanvasFailure };
 }

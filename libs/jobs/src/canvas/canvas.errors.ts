@@ -50,8 +50,8 @@ export class CanvasPayloadError extends NonRetryableError {
 }
 
 /**
- * The members of a group were added one after another by a process that died, or that did not say for half a minute that
- * it still lives. Not all of them exist, so the canvas fails.
+ * The members of a group were added one after another by a process that died, or that did not say for a `lease` that it still
+ * lives. Not all of them exist, so the canvas fails.
  *
  * @publicApi
  */

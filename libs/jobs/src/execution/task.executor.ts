@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { CanvasMembers, forEach } from '../canvas/canvas-members.js';
 import { CanvasNodes } from '../canvas/canvas-nodes.js';
+import { NODE_ATTEMPTS } from '../canvas/canvas-part.js';
 import { CanvasPlacer } from '../canvas/canvas-placer.js';
 import type { JobCancelledError } from '../client/client.errors.js';
 import {
@@ -68,7 +69,9 @@ export class TaskExecutor {
     if (part?.n) return this.nodes.run(job, tell);
     const task = this.registry.find(job.name);
     if (!task) return this.waitForCode(job);
-    if (attemptNumber(job) > maxAttempts(job)) {
+    // What has replaced itself has run to its end; what comes after is the library's own.
+    const more = part?.x ? NODE_ATTEMPTS : 0;
+    if (attemptNumber(job) > maxAttempts(job) + more) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
     if (job.data.f !== undefined) return this.handleFailure(task, job, tell);

@@ -150,7 +150,8 @@ export interface JobsModuleOptions {
   unknownTaskGrace?: Duration;
   /**
    * How long a worker's claim on a running job lasts without renewal. Workers renew at half of it; the job of a worker
-   * that died runs again between one and two leases later. One value for the whole fleet. @default '30s'
+   * that died runs again between one and two leases later. A canvas fails when the process that adds the members of its
+   * group gives no sign of life for as long. One value for the whole fleet. @default '30s'
    */
   lease?: Duration;
   /**

@@ -1,4 +1,4 @@
-import { DelayedError, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
+import { DelayedError, ErrorCode, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
 import type { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
 import type { CanvasMembers } from '../canvas/canvas-members.js';
 import type { CanvasNodes } from '../canvas/canvas-nodes.js';
@@ -181,11 +181,20 @@ async function waitForReplacement(
   let waits = false;
   await tell(replace, REFUSED_FOR);
   await tell(async () => {
-    waits = await job.moveToWaitingChildren(token);
+    try {
+      waits = await job.moveToWaitingChildren(token);
+    } catch (error) {
+      if (!isFailureOfChild(error)) throw error;
+    }
   }, REFUSED_FOR);
-  // Its children have ended already: it is looked at again at once.
+  // Its children have ended already, or one has failed: it is looked at again at once, and fails along with that.
   if (!waits) return putBack(job, token, Date.now(), tell);
   throw new WaitingChildrenError();
+}
+
+/** BullMQ refuses to let a job wait for its children when one of them has failed. */
+function isFailureOfChild(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === ErrorCode.JobHasFailedChildren;
 }
 
 async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
