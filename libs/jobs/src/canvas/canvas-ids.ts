@@ -55,11 +55,6 @@ export function callbackPath(job: string, kind: 'l' | 'e', n: number): string {
   return below(job, `-${kind}${n}`);
 }
 
-/** Of what a job has replaced itself with: it may have been the body of a chord, with members of its own. @internal */
-export function replacementPath(job: string): string {
-  return below(job, '-x');
-}
-
 /** The place of the job that the job at `path` is a member of the group of; undefined for all others. @internal */
 export function memberNumber(id: string): number | undefined {
   const n = MEMBER.exec(id)?.[1];
