@@ -27,12 +27,12 @@ const project = (displayName, testMatch, testTimeout) => ({
 export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['libs/*/src/**/*.ts'],
-  // PGlite needs close to 1 GB in each worker, and e2e and chaos start processes of their own.
-  maxWorkers: 2,
+  // More than cores: much of a test is waiting. PGlite needs close to 1 GB in each, and e2e and chaos start processes.
+  maxWorkers: 3,
   workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/test/support/count-reporter.mjs'],
   projects: [
-    project('unit', '{libs,apps,test}/**/*.spec.ts', 5_000),
+    project('unit', '{libs,apps,test}/**/*.spec.ts', 20_000),
     project('conformance', 'test/conformance/**/*.conformance-spec.ts', 60_000),
     project('e2e', 'test/e2e/**/*.e2e-spec.ts', 60_000),
     // Compares times, so nothing else may run beside it: npm test runs it alone.
