@@ -381,7 +381,7 @@ describe('the compiler of canvases', () => {
     const steps = line(first('m0'), ...many(20_001, () => at('m', 'p')));
     expect(() => compile(steps)).toThrow(CanvasTooLargeError);
     const large = { ...at('m', 'p'), p: 'x'.repeat(9 * 2 ** 20) };
-    expect(() => compile(line(first('a'), fan(large)))).toThrow('has a group of');
+    expect(() => compile(line(first('a'), fan(large)))).toThrow('has a part of');
     // At the beginning each member stands for itself.
     expect(check(compile(fan(large)))).toHaveLength(2);
   });

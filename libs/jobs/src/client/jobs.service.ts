@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { CanvasHandle } from '../canvas/canvas-handle.js';
+import { CANVAS_QUEUE } from '../canvas/canvas-part.js';
 import { CanvasStarter, type StartOptions } from '../canvas/canvas-starter.js';
 import type { Signature } from '../canvas/signature.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
@@ -254,12 +255,13 @@ export class JobsService {
   }
 
   /**
-   * The BullMQ queue behind a declared queue, for what BullMQ can and this library does not offer.
+   * The BullMQ queue behind a declared queue, for what BullMQ can and this library does not offer. Also of `canvas-nodes`,
+   * the library's own.
    *
    * @throws {@link InvalidJobsOptionsError} when the queue is not declared.
    */
   queue(name: string): Queue {
-    this.settings.assertDeclared(name, 'queue');
+    if (name !== CANVAS_QUEUE) this.settings.assertDeclared(name, 'queue');
     return this.queues.get(name);
   }
 }
