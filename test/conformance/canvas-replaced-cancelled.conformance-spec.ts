@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { chord, type JobContext, JobsService, Task, task } from 'nestjs-jobs';
+import { chord, type JobContext, JobsService, type JobTree, Task, task } from 'nestjs-jobs';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { number, Sums, xsum } from '../support/sums.js';
@@ -19,6 +19,10 @@ class Replacing {
   }
 }
 
+function statesOf({ state, children }: JobTree): string[] {
+  return [...new Set([state, ...children.flatMap(statesOf)])];
+}
+
 describe.each(backends)('a job on $name that was cancelled before it replaced itself', (backend) => {
   let app: JobsApp;
   beforeAll(async () => {
@@ -33,10 +37,8 @@ describe.each(backends)('a job on $name that was cancelled before it replaced it
     for (const handle of started) {
       await expect(handle.result(WAIT)).rejects.toMatchObject({ name: 'JobCancelledError' });
       expect(await handle.status()).toMatchObject({ state: 'cancelled', reason: 'not needed' });
-      const { children } = await handle.tree();
-      expect(children).toMatchObject([
-        { task: 'Sums.xsum', state: 'cancelled', children: [{ state: 'cancelled' }, { state: 'cancelled' }] },
-      ]);
+      // It may have been added before it was known that nobody wants it.
+      for (const child of (await handle.tree()).children) expect(statesOf(child)).toEqual(['cancelled']);
     }
   });
 });

@@ -11,6 +11,9 @@ import { jobsOf, type FlowJob } from './flow-job.js';
 /** Jobs of many flows that are added in one step: less than 20 ms in which Redis serves nobody else. */
 const PAGE = 125;
 
+/** Of data, in one step. */
+const MOST_BYTES = 2 ** 20;
+
 /** Brings flows to the store. @internal */
 @Injectable()
 export class CanvasFlows {
@@ -29,14 +32,17 @@ export class CanvasFlows {
   /** As children of a job, some at a time; each flow is there wholly or not at all. */
   async addBelow(parent: JobPlace, flows: AsyncIterable<FlowJob> | Iterable<FlowJob>): Promise<void> {
     let page: FlowJob[] = [];
-    let size = 0;
+    let [size, bytes] = [0, 0];
     for await (const flow of flows) {
       page.push(flow);
-      size += [...jobsOf([flow])].length;
-      if (size < PAGE) continue;
+      for (const { data } of jobsOf([flow])) {
+        size++;
+        bytes += JSON.stringify(data).length;
+      }
+      if (size < PAGE && bytes < MOST_BYTES) continue;
       await this.addPage(parent, page);
       page = [];
-      size = 0;
+      [size, bytes] = [0, 0];
     }
     await this.addPage(parent, page);
   }

@@ -14,6 +14,7 @@ import type { PlacedCanvas } from './placed-canvas.js';
 
 /** Signs of life that a process gives that adds members, in the time after which it is taken for dead. */
 const SIGNS_PER_LEASE = 3;
+const ABANDONED = 'the process that added the members of the group was taken for dead';
 /** Members, between two looks at whether the group is cancelled. */
 const LOOK_EACH = 500;
 /** How long (ms) a gate that is being looked at may take. */
@@ -97,6 +98,8 @@ export class CanvasGate {
     for (const id of [gateId, owner.id]) {
       const status = await this.client.status(id);
       if (status?.state === 'cancelled') return status;
+      // This process was taken for dead: the canvas has failed, and what is added now would run for nobody.
+      if (id === gateId && status?.state === 'failed' && status.failedJob === undefined) return { reason: ABANDONED };
     }
     return undefined;
   }

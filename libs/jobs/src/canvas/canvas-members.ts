@@ -45,7 +45,12 @@ export class CanvasMembers {
     const { j: _made, ...rest } = c;
     const made = await this.payloadOf(job, tell);
     if (!('payload' in made) || jsonSizeOver(made.payload, this.options.maxPayloadSize) !== undefined) return;
-    await tell(() => job.updateData({ ...job.data, p: made.payload, c: rest }), REFUSED_FOR);
+    try {
+      await tell(() => job.updateData({ ...job.data, p: made.payload, c: rest }), REFUSED_FOR);
+    } catch (error) {
+      // It was given back; a mere refusal must not keep the job from failing as it did.
+      if (error instanceof WaitingError) throw error;
+    }
   }
 
   /** A job that has replaced itself, and was fetched again: when that is done, or after a crash. */

@@ -154,7 +154,7 @@ export class CanvasNodes {
   /** First stores what a job is replaced with, so that whoever has it next goes on with that; then adds it, as its child. */
   async replace(job: StoredJob, canvas: PlacedCanvas): Promise<void> {
     if (!job.data.c?.x) await job.updateData({ ...job.data, c: { ...job.data.c, x: canvas } });
-    const path = replacementPath(pathOf(job.id!));
+    const path = replacementOf(job);
     const owner = { id: job.id!, q: job.queueName };
     const flow = compileCanvas(canvas, { path, whenFailed: 'fail' }, this.frameOf(job));
     if (!(await this.results.idsBelow(owner.q, owner.id)).has(flow.opts.jobId)) {
@@ -165,7 +165,7 @@ export class CanvasNodes {
 
   /** The result of what it has replaced itself with. */
   async resultOfReplacement(job: StoredJob): Promise<{ readonly value: unknown } | undefined> {
-    const id = replacementPath(pathOf(job.id!));
+    const id = replacementOf(job);
     const values = await job.getChildrenValues<unknown>();
     const key = Object.keys(values).find((each) => each.endsWith(`_${id}`));
     return key === undefined ? undefined : { value: values[key] };
@@ -174,6 +174,11 @@ export class CanvasNodes {
   private frameOf({ id, data }: StoredJob): Frame {
     return { headers: data.h, rootId: data.r ?? id, stamps: data.t, retention: retention(this.options) };
   }
+}
+
+/** An id of the caller's may be that of another job later, which may be replaced as well. */
+function replacementOf({ id, data, timestamp }: StoredJob): string {
+  return replacementPath(data.n === undefined ? pathOf(id!) : `${pathOf(id!)}-${timestamp.toString(36)}`);
 }
 
 /** What callbacks get of a stored end: they may have been stored by a run before, which was to end in another way. */

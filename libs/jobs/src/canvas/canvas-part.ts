@@ -10,6 +10,8 @@ export interface CanvasPart {
   readonly j?: JoinsPrevious;
   /** The payload is a list, of which each is the payload of one run. */
   readonly r?: 1;
+  /** How long it waits when what is before it is done, in milliseconds. BullMQ's own delay would hold up failures too. */
+  readonly d?: number;
   /** The id of the job of the step before. */
   readonly b?: string;
   /** How many members the group has, when that is known. */

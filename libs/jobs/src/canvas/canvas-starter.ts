@@ -14,8 +14,9 @@ import { idAt, newPath, stepPath } from './canvas-ids.js';
 import type { JobPlace } from './canvas-part.js';
 import { CanvasPlacer } from './canvas-placer.js';
 import { CanvasReader } from './canvas-reader.js';
+import { CanvasTooLargeError } from './canvas.errors.js';
 import { shapeOf } from './canvas-shape.js';
-import { compileCanvas, MOST_AT_ONCE, weightOf } from './compile-canvas.js';
+import { compileCanvas, MOST_AT_ONCE, segmentsOf, weightOf } from './compile-canvas.js';
 import type { FlowJob, Frame } from './flow-job.js';
 import {
   isGroup,
@@ -96,6 +97,12 @@ export class CanvasStarter {
   ): Promise<void> {
     const steps = stepsOf(canvas);
     const [group] = steps as [PlacedGroup];
+    if (segmentsOf(steps).length > 1) {
+      throw new CanvasTooLargeError(
+        `has a large group of an iterable and ${steps.length - 1} steps after it, more than are stored together`,
+        'Let a step of it start the rest as a canvas of its own.',
+      );
+    }
     const flow = compileCanvas(canvas, { path }, frame);
     await this.gate.addAll(flow, ownerOf(canvas, path), members, group.a ? 'ignore' : 'fail', frame);
   }
@@ -152,11 +159,16 @@ async function readBeginning(
     weight += weightOf(value);
   }
   const rest = async function* (): AsyncGenerator<PlacedCanvas> {
-    yield* read.splice(0);
-    for (;;) {
-      const { done, value } = await stream.next();
-      if (done) return;
-      yield value;
+    try {
+      yield* read.splice(0);
+      for (;;) {
+        const { done, value } = await stream.next();
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      // Nobody may want the rest, since the canvas was cancelled.
+      await stream.return?.();
     }
   };
   return { canvas: withMembers([]), rest: rest() };

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { describeError } from '../retry/attempt-record.js';
+import { readCancelMark, readCancelRequest } from '../client/cancel-mark.js';
+import { readChildFailure } from '../client/child-failure.js';
 import type { StoredJob } from '../client/envelope.js';
 import { memberOf } from '../client/flow-members.js';
 import { JobReader } from '../client/job-reader.js';
@@ -62,12 +64,15 @@ export class ChildResults {
         const { queue, id } = memberOf(key);
         const found = await this.reader.find(queue, id);
         const status = found && readStatus(found.job, found.state);
-        const isCancelled = status?.state === 'cancelled';
-        const cancelled = { name: 'JobCancelledError', message: status?.reason ?? 'cancelled' };
+        // When it is not kept any more, what it ended with is.
+        const mark = readCancelMark(reason) ?? readCancelRequest(reason);
+        const isCancelled = status ? status.state === 'cancelled' : mark !== undefined;
+        const cancelled = { name: 'JobCancelledError', message: status?.reason ?? mark?.reason ?? 'cancelled' };
+        const error = status?.error ?? readChildFailure(reason)?.error ?? describeError(new Error(reason));
         return {
           n: memberNumber(id)!,
           status: isCancelled ? ('cancelled' as const) : ('failed' as const),
-          error: isCancelled ? cancelled : (status?.error ?? describeError(new Error(reason))),
+          error: isCancelled ? cancelled : error,
         };
       });
       all.push(...(await Promise.all(read)));

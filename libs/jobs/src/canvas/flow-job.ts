@@ -56,6 +56,7 @@ export function taskJob(
     ...part,
     ...(j !== undefined && (part.g !== undefined || part.v) && { j }),
     ...(r && { r }),
+    ...(d !== undefined && children.length > 0 && { d }),
     ...(l && { l }),
     ...(e && { e }),
   };
@@ -77,7 +78,7 @@ export function taskJob(
       attempts: a,
       backoff: { type: DECIDED_BACKOFF },
       priority: y,
-      ...(d !== undefined && { delay: d }),
+      ...(d !== undefined && children.length === 0 && { delay: d }),
       ...frame.retention,
       ...failureOption(whenFailed),
     },

@@ -13,6 +13,8 @@ export interface FlowMember {
 const CHILD_FAILED = /^child (.+) failed$/;
 /** Children that are read together on Redis, which scans a set: none is missed while others leave it. */
 const PAGE = 500;
+/** Failed children that are looked at for the first of them. */
+const MOST_FAILED = 100;
 /** In SQL BullMQ counts those that it has read, and would skip as many as have left meanwhile. */
 const ALL = 2 ** 31 - 1;
 
@@ -56,6 +58,26 @@ export async function failedChild(failure: string | undefined, queues: Queues): 
   const { queue, id } = memberOf(key);
   const child = await queues.get(queue).getJob(id);
   return child && withEnvelope(child);
+}
+
+/**
+ * The child that a part of a canvas is failed for: of those that failed the first, and of those that were cancelled one only
+ * when none has failed. What BullMQ says is the last.
+ *
+ * @internal
+ */
+export async function firstFailedChild(
+  job: StoredJob,
+  failure: string,
+  queues: Queues,
+): Promise<StoredJob | undefined> {
+  const { failed = [] } = await job.getDependencies({ failed: { cursor: 0, count: MOST_FAILED } });
+  const found = failed.map(memberOf).map(({ queue, id }) => queues.get(queue).getJob(id));
+  const children = (await Promise.all([...found, failedChild(failure, queues)]))
+    .filter((child) => child !== undefined)
+    .map(withEnvelope)
+    .sort((a, b) => (a.finishedOn ?? Infinity) - (b.finishedOn ?? Infinity));
+  return children.find((child) => !cancellationIn(child)) ?? children[0];
 }
 
 /** Of a job that has failed in the eyes of BullMQ. @internal */

@@ -33,6 +33,8 @@ export class JobContext extends JobFacts implements CurrentJob {
   private isCutOff = false;
   private cancellation: JobCancelledError | undefined;
   private readonly claim: AttemptClaim;
+  /** Rejects with what the job is replaced with, or with why it is not. @internal */
+  replacing: Promise<never> | undefined;
   /** Called when the job is cancelled. @internal */
   onCancel: (() => void) | undefined;
   /** @internal */
@@ -164,7 +166,15 @@ export class JobContext extends JobFacts implements CurrentJob {
    * }
    * ```
    */
-  async replaceWith<Result>(canvas: Signature<undefined, Result>): Promise<never> {
+  replaceWith<Result>(canvas: Signature<undefined, Result>): Promise<never> {
+    const replacing = this.replace(canvas);
+    // A method that does not wait for it is waited for; a rejection that nobody handles would end the process.
+    replacing.catch(() => {});
+    this.replacing ??= replacing;
+    return replacing;
+  }
+
+  private async replace(canvas: Signature<undefined, unknown>): Promise<never> {
     const doubt = this.claimInDoubt();
     if (doubt) await doubt;
     this.assertRunning('replaceWith');
@@ -172,6 +182,13 @@ export class JobContext extends JobFacts implements CurrentJob {
       throw new InvalidCanvasError(
         'the task of map(), starmap() or chunks()',
         'one that does not replace itself: all of its runs are those of one job. Give a group of its signatures',
+      );
+    }
+    if (this.gate.makeIdempotencyKey) {
+      throw new InvalidCanvasError(
+        'a task with @Idempotent',
+        'one that does not replace itself: the result of its canvas could not be kept. Start the canvas, or put ' +
+          '@Idempotent on its parts',
       );
     }
     const placed = await runAsJob(this, () => this.placer.placeAll(canvas, { stamps: this.tags }));

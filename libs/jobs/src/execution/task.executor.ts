@@ -61,11 +61,11 @@ export class TaskExecutor {
   }
 
   execute(job: StoredJob, tell: Tell): AttemptOutcome | Promise<AttemptOutcome> {
-    const { x: expiresAt } = job.data;
-    if (expiresAt !== undefined && expiresAt < Date.now() && !hasBegun(job)) {
+    const { x: expiresAt, c: part } = job.data;
+    if (expiresAt !== undefined && expiresAt < Date.now() && (!hasBegun(job) || hasOnlyWaited(job))) {
       return { kind: 'cancelled', reason: 'expired' };
     }
-    const { c: part } = job.data;
+    if (part?.d !== undefined && !hasBegun(job)) return { kind: 'snoozed', until: Date.now() + part.d };
     if (part?.n) return this.nodes.run(job, tell);
     const task = this.registry.find(job.name);
     if (!task) return this.waitForCode(job);
@@ -74,8 +74,9 @@ export class TaskExecutor {
     if (attemptNumber(job) > maxAttempts(job) + more) {
       return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
     }
-    if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
+    // Before all else: whatever the method was called for, it has been.
     if (part?.x) return this.members.replaced(job, part.x, tell);
+    if (job.data.f !== undefined) return this.handleFailure(task, job, tell);
     if (part?.j !== undefined) return this.runMember(task, job, tell);
     if (!waitedForCode(job)) return this.run(task, job, tell);
     return tell(() => this.rememberBegin(job), REFUSED_FOR).then(() => this.run(task, job, tell));
@@ -184,6 +185,10 @@ export class TaskExecutor {
     result: unknown,
   ): AttemptOutcome | Promise<AttemptOutcome> {
     if (context.control) return this.afterThrow(task, job, context, undefined);
+    // The method has not waited for it.
+    if (context.replacing) {
+      return context.replacing.catch((error: unknown) => this.afterThrow(task, job, context, error));
+    }
     try {
       const { isResultChecked, deduplicatedBy } = context.gate;
       const checked = isResultChecked ? result : this.checks.check(job, result);
@@ -276,6 +281,11 @@ export class TaskExecutor {
     }
     return data.c?.r ? forEach(handler) : handler;
   }
+}
+
+/** Of a part of a canvas with a delay: for what was before it, and then for its time. */
+function hasOnlyWaited(job: StoredJob): boolean {
+  return job.data.c?.d !== undefined && attemptNumber(job) === 1 && job.attemptsStarted === 2;
 }
 
 /** And for nothing beside it: what stands in a line or has a time goes on to wait for that. */

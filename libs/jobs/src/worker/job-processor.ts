@@ -1,5 +1,6 @@
 import { DelayedError, ErrorCode, UnrecoverableError, WaitingChildrenError, WaitingError } from 'bullmq';
 import type { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
+import { isReplacement } from '../canvas/canvas-ids.js';
 import type { CanvasMembers } from '../canvas/canvas-members.js';
 import type { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { CANCEL_MARK, cancelMark, readCancelMark } from '../client/cancel-mark.js';
@@ -12,7 +13,7 @@ import {
 } from '../client/envelope.js';
 import type { JobErrorInfo } from '../client/job-status.js';
 import { childFailureMark, isMark, readChildFailure, type ChildFailure } from '../client/child-failure.js';
-import { cancellationIn, failedChild } from '../client/flow-members.js';
+import { cancellationIn, failedChild, firstFailedChild } from '../client/flow-members.js';
 import type { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
 import { packResult, packSkip } from '../client/stored-result.js';
@@ -136,7 +137,9 @@ export async function explainDeferred(
 ): Promise<Error> {
   await parking.leave(job);
   if (failure.message.startsWith(CANCEL_MARK)) return failure;
-  const child = await failedChild(failure.message, queues);
+  const child = await (job.data.c
+    ? firstFailedChild(job, failure.message, queues)
+    : failedChild(failure.message, queues));
   const cancellation = readCancelMark(job.failedReason) ?? cancellationIn(child);
   if (cancellation) return reportWith('', () => new AttemptFailed(cancelMark(cancellation.reason)));
   const tell: Tell = (work) => work();
@@ -165,6 +168,7 @@ function failedAlong(job: StoredJob, child: StoredJob | undefined, failure: Erro
 function stepsBetween(job: StoredJob, child: StoredJob, steps: number): number {
   const { b, g, t = 1 } = job.data.c!;
   if (child.id === b) return steps + 1;
+  if (isReplacement(child.id!)) return 0;
   // It has waited for the step before, and stands between.
   const wasToAdd = child.data.c?.n?.k === 'spawn';
   // A piece of a long chain is waited for by a job that stands where its last step does.
