@@ -16,6 +16,7 @@ import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { signal, type Signal } from '../support/signals.js';
+import { sized } from '../support/test-form.js';
 import { add, identity, number, Sums, xsum } from '../support/sums.js';
 
 const WAIT = { timeout: '55s' } as const;
@@ -100,7 +101,7 @@ const sources = [
 
 describe.each(backends)('groups of iterables on $name', (backend) => {
   // More than is added in one step, and as many as the backend does in some seconds.
-  const LARGE = { embedded: 600, postgres: 1_500, redis: 3_000 }[backend.name];
+  const LARGE = { embedded: 600, postgres: sized(1_500, 750), redis: sized(3_000, 1_200) }[backend.name];
   const MIDDLE = 550;
 
   let app: JobsApp;
