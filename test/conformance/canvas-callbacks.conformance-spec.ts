@@ -3,6 +3,7 @@ import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { breaks, failuresAt, give, hold, Parts, pass, quiet, tellAgain } from '../support/parts.js';
 import { identity, number, Sums, xsum } from '../support/sums.js';
+import { runsOn } from '../support/test-form.js';
 
 const WAIT = { timeout: '50s' } as const;
 
@@ -93,12 +94,13 @@ describe.each(backends)('links and errbacks on $name', (backend) => {
     expect(messages('outer errback')).toEqual(steps.map((at) => `inner ${at} failed`));
   });
 
-  it.each([
+  const long: [length: number, bad: number, from: number, to: number, isTold: boolean][] = [
     [300, 5, 197, 203, false],
     [300, 198, 197, 203, true],
     [300, 202, 197, 203, true],
     [500, 5, 397, 403, false],
-  ])(
+  ];
+  it.each(long.filter((_chain, n) => runsOn(backend, backends, n)))(
     '[V7] in a chain of %d steps that breaks at %d, those from %d to %d: %s',
     async (length, bad, from, to, isTold) => {
       // Such a chain is added in pieces of 200.

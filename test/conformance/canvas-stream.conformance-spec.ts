@@ -16,7 +16,7 @@ import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { signal, type Signal } from '../support/signals.js';
-import { sized } from '../support/test-form.js';
+import { isFull, sized } from '../support/test-form.js';
 import { add, identity, number, Sums, xsum } from '../support/sums.js';
 
 const WAIT = { timeout: '55s' } as const;
@@ -101,7 +101,7 @@ const sources = [
 
 describe.each(backends)('groups of iterables on $name', (backend) => {
   // More than is added in one step, and as many as the backend does in some seconds.
-  const LARGE = { embedded: 600, postgres: sized(1_500, 750), redis: sized(3_000, 1_200) }[backend.name];
+  const LARGE = { embedded: sized(600, 550), postgres: sized(1_500, 750), redis: sized(3_000, 1_200) }[backend.name];
   const MIDDLE = 550;
 
   let app: JobsApp;
@@ -124,7 +124,9 @@ describe.each(backends)('groups of iterables on $name', (backend) => {
     return Object.values(counts).reduce((all, n) => all + n, 0);
   };
 
-  describe.each(sources)('$kind', ({ of, sizes }) => {
+  // An embedded database takes long over thousands of jobs.
+  const kinds = isFull || backend.name !== 'embedded' ? sources : sources.slice(-1);
+  describe.each(kinds)('$kind', ({ of, sizes }) => {
     it.each(sizes)('[V10] of %i members: a group', async (count) => {
       expect(await result(group(of(count)))).toEqual(upTo(count));
     });
