@@ -5,7 +5,7 @@ import type { Fault } from '../fixtures/canvas-faults.js';
 import { body, CONCURRENCY, errback, item } from '../fixtures/canvas-tasks.js';
 import { backends } from '../support/backends.js';
 import { allHasEnded, CanvasCrashes } from '../support/canvas-crashes.js';
-import { runsOn } from '../support/test-form.js';
+import { itIf, runsOn } from '../support/test-form.js';
 
 const WAIT = { timeout: '60s' } as const;
 
@@ -107,4 +107,18 @@ describe.each(backends)('a canvas whose process is killed -9 on $name', (backend
       expect(crashes.told('errback')).toHaveLength(becomes === 'one has failed' ? 1 : 0);
     });
   }
+
+  itIf(runsOn(backend, backends, 1), '[V6] [A6] in what adds a group, when that was cancelled before', async () => {
+    const members = numbers(MEMBERS).map((n) => item.s({ n }, { into: 'plus' }).set({ delay: '1h' }));
+    const fault: Fault = { call: 'FlowProducer.addBulk', of: firstOf(2), when: 'after', atOnce: true };
+    const canvas = chain(item.si({ n: STEP }), group(members), body.s());
+    const id = await crashes.diesIn(canvas, { fault, cancelledAfter: firstOf(0) });
+    const app = await crashes.goOn();
+    await expect(app.jobs.job(id).result(WAIT)).rejects.toMatchObject({ name: 'JobCancelledError' });
+    // Also those that were added after it was cancelled.
+    await allHasEnded(app);
+    await app.close();
+    expect(crashes.told('item')).toEqual([STEP]);
+    expect(crashes.told('body')).toEqual([]);
+  });
 });

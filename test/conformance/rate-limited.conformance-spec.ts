@@ -161,8 +161,8 @@ describe.each(backends)('@RateLimited on $name', (backend) => {
     const rate = backend.name === 'redis' ? 400 : 50;
     await jobs.limits.set('crowd', { limit: `${rate}/s`, burst: 100 });
     const handles: JobHandle<string>[] = [];
-    for (let n = 0; n < crowd; n += 500) {
-      const payloads = Array.from({ length: 500 }, () => ({ task: task(Api, 'crowd'), payload: { tenant: 'a' } }));
+    for (let n = 0; n < crowd; n += 200) {
+      const payloads = Array.from({ length: 200 }, () => ({ task: task(Api, 'crowd'), payload: { tenant: 'a' } }));
       handles.push(...(await jobs.enqueueMany(payloads)));
     }
     await eventually(() => done.length === crowd, { timeout: 120_000, interval: 250 });

@@ -21,7 +21,7 @@ import { startJobsApp, type JobsApp } from './jobs-app.js';
 /** The states of jobs that have not ended. */
 export const OPEN = ['active', 'wait', 'prioritized', 'delayed', 'waiting-children'] as const;
 
-type Death = Pick<CanvasSettings, 'fault' | 'diesAfter' | 'streamed'>;
+type Death = Pick<CanvasSettings, 'fault' | 'diesAfter' | 'streamed' | 'cancelledAfter'>;
 
 /** Canvases that a process starts and works on until it dies, and that this one ends. */
 export class CanvasCrashes {

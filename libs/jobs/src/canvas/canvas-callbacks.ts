@@ -1,4 +1,5 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { WaitingError } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import type { ChildFailure } from '../client/child-failure.js';
@@ -21,12 +22,15 @@ const HEAD_START = 100;
 
 /**
  * Stores the jobs that start links and errbacks, before the end that they are for: no crash can come in between and lose
- * them. Their ids are the same each time, and each looks itself whether that end came.
+ * them. Their ids are the same each time, and each looks itself whether that end came. A store that refuses them is asked
+ * again for {@link REFUSED_FOR}, while the job is held; after that it ends without them.
  *
  * @internal
  */
 @Injectable()
 export class CanvasCallbacks {
+  private readonly logger = new Logger('Jobs');
+
   constructor(
     private readonly queues: Queues,
     private readonly client: JobsClient,
@@ -64,10 +68,20 @@ export class CanvasCallbacks {
     const tagged = calls.flatMap(({ data, opts }) =>
       (data.t ?? []).map((tag) => ({ tag, jobId: opts.jobId, ttl: this.client.taggedFor })),
     );
-    await tell(async () => {
-      if (tagged.length > 0) await this.backend.tags.add(tagged);
-      await this.queues.get(CANVAS_QUEUE).addBulk(calls.map(({ name, data, opts }) => ({ name, data, opts })));
-    }, REFUSED_FOR);
+    try {
+      await tell(async () => {
+        if (tagged.length > 0) await this.backend.tags.add(tagged);
+        await this.queues.get(CANVAS_QUEUE).addBulk(calls.map(({ name, data, opts }) => ({ name, data, opts })));
+      }, REFUSED_FOR);
+    } catch (refusal) {
+      // The job is not in this worker's hands any more; whoever has it next stores them.
+      if (refusal instanceof WaitingError) throw refusal;
+      // The job's own end must not be another one for that.
+      const [{ data }] = calls as [FlowJob];
+      const { o, at } = data.c!.n as CanvasNodeWork & { k: 'call' };
+      const which = at === 'succeeded' ? 'Links' : 'Errbacks';
+      this.logger.error(`${which} of job ${o.id} may not be started: ${(refusal as Error).message}`);
+    }
   }
 
   private call(

@@ -63,15 +63,3 @@ export class CanvasMembers {
     return { kind: 'succeeded', result: job.data.k === 0 ? null : unpackResult(result.value).result };
   }
 }
-
-type Handler = (payload: unknown, context: never) => Promise<unknown>;
-
-/** Runs a task for each item of a list, one after another. @internal */
-export function forEach<H extends Handler>(handler: H): H {
-  const all = async (payload: unknown, context: never): Promise<unknown[]> => {
-    const results: unknown[] = [];
-    for (const item of payload as unknown[]) results.push((await handler(item, context)) ?? null);
-    return results;
-  };
-  return all as H;
-}

@@ -111,8 +111,15 @@ export class CanvasNodes {
     return { kind: 'succeeded', result: members.length };
   }
 
+  /** Of a job that is cancelled, and may have added others that nobody needs any more: a run of it may have died there. */
+  async cancelAdded({ id, queueName, data }: StoredJob, reason: string | undefined): Promise<void> {
+    const { n: work, x } = data.c ?? {};
+    const owner = work?.k === 'spawn' ? work.o : x && { id: id!, q: queueName };
+    if (owner) await this.client.cancelBelow(owner.q, owner.id, reason);
+  }
+
   /** What was cancelled while jobs were added below it did not have them all yet. */
-  private async cancelWith(job: StoredJob, owner: JobPlace): Promise<void> {
+  async cancelWith(job: StoredJob, owner: JobPlace): Promise<void> {
     const [own] = await this.backend.deferredFailures(this.queues.get(job.queueName), [job.id!]);
     const found = await this.reader.find(owner.q, owner.id);
     const mark = readCancelRequest(own) ?? readCancelMark(found?.job.failedReason);

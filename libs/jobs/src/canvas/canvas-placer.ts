@@ -29,6 +29,7 @@ import {
   type PlacedStep,
   type PlacedTask,
 } from './placed-canvas.js';
+import { whyNotMapped } from './mapped-task.js';
 import { nodeOf } from './signature.js';
 import type { SignatureOptions } from './signature-options.js';
 
@@ -225,6 +226,9 @@ export class CanvasPlacer {
     const { headers, ...own } = resolved;
     const call = enqueueCall({ ref: isIncomplete ? withoutSchema(ref) : ref, payload, options: own, given }, at);
     const all = mergeHeaders(inside.headers, headers, `${at}.options.headers`);
+    const mapped = each ? this.registry.find(ref.name) : undefined;
+    const whyNot = mapped && whyNotMapped(mapped);
+    if (whyNot !== undefined) throw new InvalidCanvasError(at, whyNot);
     if (each && ref.options.schema) {
       for (const item of payload as unknown[]) await checkPayload(ref.name, ref.options.schema, item, at);
     }

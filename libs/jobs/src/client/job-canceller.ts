@@ -16,6 +16,7 @@ const IN_A_MESSAGE = 40;
 
 /** Of {@link JobEnvelope}. */
 const TAGS = 't' satisfies keyof JobEnvelope;
+const CANVAS = 'c' satisfies keyof JobEnvelope;
 
 /** What became of jobs that were cancelled together. @publicApi */
 export interface CancelReport {
@@ -38,10 +39,18 @@ export class JobCanceller {
   async cancel(queueName: string, id: string, reason: string | undefined): Promise<boolean> {
     const [found] = await this.mark(queueName, [id], reason);
     if (found === 'missing') throw new JobNotFoundError(id);
+    if (found === 'marked') await this.cancelReplacement({ queue: queueName, id }, reason);
     if (found !== 'finished') return true;
     const status = await this.sender.reach(() => this.reader.status(id));
     if (!status) throw new JobNotFoundError(id);
     return status.state === 'cancelled';
+  }
+
+  /** What a job has replaced itself with is its work, as its method was. */
+  private async cancelReplacement(job: FlowMember, reason: string | undefined): Promise<void> {
+    const queue = this.queues.get(job.queue);
+    const [part] = await this.sender.reach(() => this.backend.readUnfinished(queue, [job.id], CANVAS));
+    if (isReplaced(part)) await this.cancelChildren(job, reason);
   }
 
   /** The job, and whatever it waits for, at any depth. */
@@ -122,4 +131,8 @@ export class JobCanceller {
 /** What was added past this library may have anything in the place of its tags. */
 function isAmong(tag: string, tags: unknown): boolean {
   return Array.isArray(tags) && tags.includes(tag);
+}
+
+function isReplaced(part: unknown): boolean {
+  return ((part ?? {}) as NonNullable<JobEnvelope['c']>).x !== undefined;
 }

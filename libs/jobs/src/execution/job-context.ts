@@ -12,7 +12,7 @@ import type { EnqueueArguments, JobsClient } from '../client/jobs-client.js';
 import type { Tell } from '../client/tell.js';
 import { AttemptClaim } from './attempt-claim.js';
 import { AttemptGate } from './attempt-gate.js';
-import { isControlException, Park, Replaced, type ControlException } from './control-exceptions.js';
+import { isControlException, Park, Replaced, Skip, type ControlException } from './control-exceptions.js';
 import { AttemptEndedError, ClaimLostError } from './execution.errors.js';
 import { keyOfJob } from './idempotency-key.js';
 import type { JobClaims } from './job-claims.js';
@@ -320,6 +320,13 @@ export class JobContext extends JobFacts implements CurrentJob {
   /** @internal */
   get control(): ControlException | undefined {
     return this.recorded;
+  }
+
+  /** Of one run of several in a job: whether it was skipped, which says nothing of the others. @internal */
+  forgetSkip(): boolean {
+    if (!(this.recorded instanceof Skip)) return false;
+    this.recorded = undefined;
+    return true;
   }
 
   /** What is to be thrown in the place of beginning with the method; a job that was cancelled ends by a {@link Park}. @internal */

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CanvasMembers, forEach } from '../canvas/canvas-members.js';
+import { CanvasMembers } from '../canvas/canvas-members.js';
 import { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { NODE_ATTEMPTS } from '../canvas/canvas-part.js';
 import { CanvasPlacer } from '../canvas/canvas-placer.js';
@@ -28,6 +28,7 @@ import { Park, Replaced, RetryLater, Skip, Snooze } from './control-exceptions.j
 import { Deadlines, type Watch } from './deadlines.js';
 import { HardTimeLimitError, JobStalledError, SoftTimeLimitError, UnknownTaskError } from './execution.errors.js';
 import { mayBeRetried } from './final-errors.js';
+import { forEachItem } from './for-each-item.js';
 import { JobClaims } from './job-claims.js';
 import { JobContext } from './job-context.js';
 import { ResultCheck } from './result-check.js';
@@ -279,7 +280,7 @@ export class TaskExecutor {
       handler = this.contexts.create(task);
       this.handlers.set(task, handler);
     }
-    return data.c?.r ? forEach(handler) : handler;
+    return data.c?.r ? forEachItem(task, handler) : handler;
   }
 }
 

@@ -3,7 +3,8 @@ import type { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
 import { isReplacement } from '../canvas/canvas-ids.js';
 import type { CanvasMembers } from '../canvas/canvas-members.js';
 import type { CanvasNodes } from '../canvas/canvas-nodes.js';
-import { CANCEL_MARK, cancelMark, readCancelMark } from '../client/cancel-mark.js';
+import type { PlacedCanvas } from '../canvas/placed-canvas.js';
+import { CANCEL_MARK, cancelMark, readCancelMark, readCancelRequest } from '../client/cancel-mark.js';
 import {
   attemptNumber,
   saidOfAttempt,
@@ -73,7 +74,7 @@ export function reportOutcome(
     case 'parked':
       return parking.park(job, token, outcome, tell);
     case 'replaced':
-      return waitForReplacement(job, token, tell, () => nodes.replace(job, outcome.canvas));
+      return waitForReplacement({ job, token }, outcome.canvas, tell, nodes);
     case 'lost':
       // So BullMQ says nothing of the job either.
       throw new WaitingError();
@@ -133,9 +134,11 @@ export async function explainDeferred(
   failure: Error,
   job: StoredJob,
   queues: Queues,
-  { intents, parking, callbacks }: Reporting,
+  { intents, parking, callbacks, nodes }: Reporting,
 ): Promise<Error> {
   await parking.leave(job);
+  const own = readCancelMark(failure.message) ?? readCancelRequest(failure.message);
+  if (own && job.data.c) await nodes.cancelAdded(job, own.reason);
   if (failure.message.startsWith(CANCEL_MARK)) return failure;
   const child = await (job.data.c
     ? firstFailedChild(job, failure.message, queues)
@@ -177,13 +180,13 @@ function stepsBetween(job: StoredJob, child: StoredJob, steps: number): number {
 }
 
 async function waitForReplacement(
-  job: StoredJob,
-  token: string,
+  { job, token }: HeldJob,
+  canvas: PlacedCanvas,
   tell: Tell,
-  replace: () => Promise<void>,
+  nodes: CanvasNodes,
 ): Promise<never> {
   let waits = false;
-  await tell(replace, REFUSED_FOR);
+  await tell(() => nodes.replace(job, canvas), REFUSED_FOR);
   await tell(async () => {
     try {
       waits = await job.moveToWaitingChildren(token);
@@ -193,6 +196,8 @@ async function waitForReplacement(
   }, REFUSED_FOR);
   // Its children have ended already, or one has failed: it is looked at again at once, and fails along with that.
   if (!waits) return putBack(job, token, Date.now(), tell);
+  // It may have been cancelled after all that was looked at, and before it waited.
+  await tell(() => nodes.cancelWith(job, { id: job.id!, q: job.queueName })).catch(() => undefined);
   throw new WaitingChildrenError();
 }
 

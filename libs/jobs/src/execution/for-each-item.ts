@@ -1,0 +1,45 @@
+import { InvalidCanvasError } from '../canvas/canvas.errors.js';
+import { whyNotMapped } from '../canvas/mapped-task.js';
+import type { TaskDefinition } from '../task/task-definition.js';
+import { NonRetryableError } from './execution.errors.js';
+import { hashed } from './idempotency-key.js';
+import type { JobContext } from './job-context.js';
+import type { TaskHandler } from './task-context.creator.js';
+
+/** Runs a task for each item of a list, one after another. @internal */
+export function forEachItem(task: TaskDefinition, handler: TaskHandler): TaskHandler {
+  return async (payload, context) => {
+    const whyNot = whyNotMapped(task);
+    if (whyNot !== undefined) {
+      const { message } = new InvalidCanvasError('the task of map(), starmap() or chunks()', whyNot);
+      throw new NonRetryableError(message);
+    }
+    const { gate } = context;
+    const keyOfAll = context.idempotencyKey;
+    const results: unknown[] = [];
+    for (const [n, item] of (payload as unknown[]).entries()) {
+      // A method that is short enough not to look at the signal is not begun once more.
+      if (n > 0) context.signal.throwIfAborted();
+      gate.makeIdempotencyKey = () => hashed('item', keyOfAll, String(n));
+      results.push((await resultOf(handler(item, context), context)) ?? null);
+    }
+    // What was said of one is not true of all.
+    gate.isResultChecked = false;
+    gate.deduplicatedBy = undefined;
+    return results;
+  };
+}
+
+async function resultOf(running: Promise<unknown>, context: JobContext): Promise<unknown> {
+  let result: unknown;
+  try {
+    result = await running;
+  } catch (error) {
+    if (context.forgetSkip()) return null;
+    throw error;
+  }
+  if (context.forgetSkip()) return null;
+  // An interceptor has made something else of it.
+  if (context.control) throw context.control;
+  return result;
+}
