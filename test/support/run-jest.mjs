@@ -6,8 +6,6 @@ import { runNode } from './process-group.mjs';
 
 const JEST = fileURLToPath(import.meta.resolve('jest/bin/jest'));
 const NODE_FLAGS = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-/** An optimized Postgres is worth its compilation only to those that live for longer than a test. */
-const QUICK_WASM = '--liftoff-only';
 
 /**
  * @param {import('./interruption.mjs').Interruption} interruption
@@ -18,9 +16,8 @@ const QUICK_WASM = '--liftoff-only';
 export async function runJest(interruption, parameters, env) {
   const directory = mkdtempSync(join(tmpdir(), 'nestjs-jobs-counts-'));
   const countFile = join(directory, 'counts.json');
-  const flags = parameters.includes('measured') ? NODE_FLAGS : [...NODE_FLAGS, QUICK_WASM];
   const start = () =>
-    runNode([...flags, JEST, ...parameters], {
+    runNode([...NODE_FLAGS, JEST, ...parameters], {
       env: { ...process.env, ...env, JOBS_TEST_COUNT_FILE: countFile },
       directory,
       keepTerminal: parameters.some((parameter) => parameter.startsWith('--watch')),
