@@ -56,6 +56,11 @@ describe.each(backends)('canvases that are refused on $name', (backend) => {
     await expectInvalid(() => number.s(1), start, options as never);
   });
 
+  it('[V4] an option that only a part can have', async () => {
+    const message = 'the options of start().keepResult must be absent: say it of the last part';
+    await expectInvalid(() => number.s(1), message, { keepResult: false } as never);
+  });
+
   it('[V4] what is no signature', async () => {
     for (const wrong of [undefined, null, 'task', { name: 'Sums.add' }, add, [number.s(1)]]) {
       await expectInvalid(() => wrong, 'the canvas must be a signature');

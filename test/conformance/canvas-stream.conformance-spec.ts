@@ -95,8 +95,8 @@ async function* later(count: number): AsyncGenerator<Part> {
 }
 
 const sources = [
-  { kind: 'a sync iterable', of: sync, sizes: [0, 7, 500] },
-  { kind: 'an async iterable', of: later, sizes: [0, 1, 499, 501] },
+  { kind: 'a sync iterable', of: sync, sizes: [0, 7, 400] },
+  { kind: 'an async iterable', of: later, sizes: [0, 1, 399, 401] },
 ];
 
 describe.each(backends)('groups of iterables on $name', (backend) => {

@@ -33,18 +33,21 @@ export class CanvasFlows {
   async addBelow(parent: JobPlace, flows: AsyncIterable<FlowJob> | Iterable<FlowJob>): Promise<void> {
     let page: FlowJob[] = [];
     let [size, bytes] = [0, 0];
-    for await (const flow of flows) {
-      page.push(flow);
-      for (const { data } of jobsOf([flow])) {
-        size++;
-        bytes += JSON.stringify(data).length;
-      }
-      if (size < PAGE && bytes < MOST_BYTES) continue;
+    const flush = async (): Promise<void> => {
       await this.addPage(parent, page);
       page = [];
       [size, bytes] = [0, 0];
+    };
+    for await (const flow of flows) {
+      const added = [...jobsOf([flow])];
+      const weight = added.reduce((sum, { data }) => sum + JSON.stringify(data).length, 0);
+      if (size > 0 && (size + added.length > PAGE || bytes + weight > MOST_BYTES)) await flush();
+      page.push(flow);
+      size += added.length;
+      bytes += weight;
+      if (size >= PAGE || bytes >= MOST_BYTES) await flush();
     }
-    await this.addPage(parent, page);
+    await flush();
   }
 
   private async addPage({ id, q }: JobPlace, page: readonly FlowJob[]): Promise<void> {

@@ -29,7 +29,7 @@ import {
   type PlacedTask,
 } from './placed-canvas.js';
 import type { Signature } from './signature.js';
-import { readSignatureOptions, type SignatureOptions } from './signature-options.js';
+import { readSignatureOptions, START_KEYS, type SignatureOptions } from './signature-options.js';
 
 /**
  * Options of {@link JobsService.start}: those of each part that does not set its own. A `delay` is that of the first step.
@@ -58,7 +58,7 @@ export class CanvasStarter {
     const doubt = claimInDoubt();
     if (doubt) await doubt;
     currentJob()?.assertNotCutOff?.('start');
-    const { tags, ...given } = readSignatureOptions(options, 'the options of start()');
+    const { tags, ...given } = readSignatureOptions(options, 'the options of start()', START_KEYS);
     const stamps = asEnqueueError(() => readTags(tags, 'tags')) ?? [];
     const placing = await this.placer.placeAll(canvas, { stamps, options: given, mayStream: true });
     const stream = streamOf(placing.canvas);

@@ -159,7 +159,9 @@ export function chord(header: unknown, body: unknown, options: GroupOptions = {}
 /**
  * One job that runs a task for each item of a list, one after another; the result is the list of results. When one fails
  * the whole is tried again, from the first item on. Guards, interceptors and pipes run for each item; attempts and time
- * limits are those of the job, and so is the largest payload (`payload.maxSize`). It ignores the result of the step before.
+ * limits are those of the job, and so is the largest payload (`payload.maxSize`). An item that throws {@link Skip} is null in
+ * the list. It ignores the result of the step before. A task with `@Locked`, or with a `@RateLimited` that has a key or
+ * calculates its cost, is refused when it is started.
  *
  * The idea is Celery's `map`.
  *

@@ -18,8 +18,8 @@ const FRAME: Frame = {
   stamps: ['stamp'],
   retention: { removeOnComplete: { age: 60 } },
 };
-/** In one step: what is counted, and a chain that is not cut yet. */
-const MOST_IN_A_FLOW = MOST_AT_ONCE + 300;
+/** In one step: what is counted, the job that waits for it, and the pieces of the longest chain. */
+const MOST_IN_A_FLOW = MOST_AT_ONCE + 61;
 
 const at = (n: string, j?: JoinsPrevious): PlacedTask => ({ n, q: 'default', y: 11, a: 3, ...(j && { j }) });
 const first = (n: string): PlacedTask => ({ ...at(n), p: n });
@@ -332,9 +332,13 @@ describe('the compiler of canvases', () => {
     expect(shapeOf(flow)).toEqual({
       job: 'gather',
       at: 'nodes *',
-      part: { g: 2, t: 501, s: 1 },
-      below: [{ job: 'spawn 501 to canvas-nodes_*', at: 'nodes *.s', fails: 'fail' }],
+      part: { g: 2, t: MOST_AT_ONCE + 1, s: 1 },
+      below: [{ job: `spawn ${MOST_AT_ONCE + 1} to canvas-nodes_*`, at: 'nodes *.s', fails: 'fail' }],
     });
+    // The steps behind it count as well.
+    const steps = many(250, (n) => at(`s${n}`, 'p'));
+    expect(check(compile(line(members(200), ...steps)))).toHaveLength(250 + 1);
+    expect(check(compile(line(members(140), ...steps)))).toHaveLength(250 + 140);
     // What does not fit any more of several groups.
     const half = line(fan(...many(200, (n) => first(`m${n}`))), at('sum', 'p'));
     expect(check(compile(fan(half, half, half))).length).toBeLessThanOrEqual(MOST_AT_ONCE);

@@ -50,15 +50,22 @@ const REASONS: Readonly<Partial<Record<keyof EnqueueEntryOptions, string>>> = {
   id: 'the parts of a canvas have ids of their own',
   runAt: 'a part waits with "delay"; a whole canvas is started by a job that has "runAt"',
   transaction: 'a canvas is added in one step of its own',
+  keepResult: 'say it of the last part, by its set()',
 };
+/** Of the start of a canvas. @internal */
+export const START_KEYS = KEYS.filter((key) => key !== 'keepResult');
 
 /** What may be known of options before anything is sent; their values are checked when the canvas is started. @internal */
-export function readSignatureOptions(options: unknown, place: string): SignatureOptions {
+export function readSignatureOptions(
+  options: unknown,
+  place: string,
+  keys: readonly (keyof SignatureOptions)[] = KEYS,
+): SignatureOptions {
   if (!isPlainObject(options)) throw invalidCanvas(place, "an object like { queue: 'bulk', priority: 7 }", options);
   for (const key of Object.keys(options)) {
-    if (KEYS.includes(key as keyof SignatureOptions)) continue;
+    if (keys.includes(key as keyof SignatureOptions)) continue;
     const reason = REASONS[key as keyof EnqueueEntryOptions];
-    throw invalidCanvas(`${place}.${key}`, reason ? `absent: ${reason}` : `one of ${KEYS.join(', ')}`, options[key]);
+    throw invalidCanvas(`${place}.${key}`, reason ? `absent: ${reason}` : `one of ${keys.join(', ')}`, options[key]);
   }
   return jsonCopy(options as SignatureOptions, place);
 }
