@@ -107,7 +107,8 @@ export { EmbeddedBackendUnavailableError } from './backend/embedded/embedded-bac
 export { Signature } from './canvas/signature.js';
 export type { SignableTask, Signing } from './canvas/task-signing.js';
 export type { SignatureOptions } from './canvas/signature-options.js';
-export { chain, chord, chunks, group, map, starmap, type GroupOptions } from './canvas/canvas.js';
+export { chain, chord, group, type GroupOptions } from './canvas/canvas.js';
+export { chunks, map, starmap } from './canvas/map.js';
 export type { GroupSignature, Settled } from './canvas/canvas-types.js';
 export type { CanvasJson } from './canvas/canvas-json.js';
 export type { CanvasFailure } from './canvas/canvas-failure.js';

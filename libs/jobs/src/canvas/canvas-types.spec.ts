@@ -7,7 +7,8 @@ import { task } from '../task/task-ref.js';
 import type { CanvasFailure } from './canvas-failure.js';
 import type { CanvasHandle } from './canvas-handle.js';
 import type { GroupSignature, Settled } from './canvas-types.js';
-import { chain, chord, chunks, group, map, starmap } from './canvas.js';
+import { chain, chord, group } from './canvas.js';
+import { chunks, map, starmap } from './map.js';
 import { Signature } from './signature.js';
 
 interface Sum {

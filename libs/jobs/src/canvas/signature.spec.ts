@@ -4,7 +4,8 @@ import type { CanvasFailure } from './canvas-failure.js';
 import type { CanvasJson } from './canvas-json.js';
 import type { TaskNode } from './canvas-node.js';
 import { InvalidCanvasError } from './canvas.errors.js';
-import { chain, chord, chunks, group, map, starmap } from './canvas.js';
+import { chain, chord, group } from './canvas.js';
+import { chunks, map, starmap } from './map.js';
 import { Signature } from './signature.js';
 
 interface Mail {
