@@ -61,7 +61,7 @@ class Accounts {
   }
 
   @Task({ name: 'accounts.short' })
-  @Locked({ key: ({ account }) => `account/${account}`, ttl: '300ms' })
+  @Locked({ key: ({ account }) => `account/${account}`, ttl: '800ms' })
   short(payload: Work, job: JobContext): Promise<string> {
     return doWork(payload, job);
   }
@@ -358,7 +358,7 @@ describe.each(backends)('@Locked on $name', (backend) => {
     const second = await jobs.enqueue(task(Accounts, 'short'), { account: 'a' });
     await parked(second);
     const from = performance.now();
-    await eventually(() => performance.now() > from + 1_000);
+    await eventually(() => performance.now() > from + 2_500);
     expect(entered).toEqual(['default_first']);
     expect(job.signal.aborted).toBe(false);
     open.reach();

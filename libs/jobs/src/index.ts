@@ -146,3 +146,12 @@ export { RateLimitedError } from './limits/limit.errors.js';
 export type { ConsumeOptions } from './limits/limit-options.js';
 export type { RateLimitRule } from './limits/limit-rule.js';
 export type { LimitAlgorithm } from './backend/limits.js';
+
+export { Cron, Every, type CronOptions, type DeclaredScheduleOptions, type EveryOptions } from './schedule/schedule.decorators.js';
+export type { MissedPolicy } from './schedule/due-fires.js';
+export type { ScheduleInfo, ScheduleRun } from './schedule/schedule-info.js';
+export type { CronZone, SchedulePolicies } from './schedule/schedule-options.js';
+export type { OverlapPolicy } from './schedule/schedule-record.js';
+export { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule/schedule.errors.js';
+export { Schedules, type NewSchedule, type ScheduleFilter, type ScheduleSettings } from './schedule/schedules.js';
+export type { JobSchedule } from './execution/job-facts.js';

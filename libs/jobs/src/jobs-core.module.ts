@@ -36,6 +36,13 @@ import { resolveOptions } from './options/resolve-options.js';
 import { CodeInLine } from './parking/code-in-line.js';
 import { CodeWaiters } from './parking/code-waiters.js';
 import { Parking } from './parking/parking.js';
+import { ScheduleAlarms } from './schedule/schedule-alarms.js';
+import { ScheduleClock } from './schedule/schedule-clock.js';
+import { ScheduleDeclarations } from './schedule/schedule-declarations.js';
+import { ScheduleFires } from './schedule/schedule-fires.js';
+import { ScheduleRecords } from './schedule/schedule-records.js';
+import { ScheduleTurns } from './schedule/schedule-turns.js';
+import { Schedules } from './schedule/schedules.js';
 import { TaskExplorer } from './task/task.explorer.js';
 import { TaskRegistry } from './task/task.registry.js';
 import { TaskSettings } from './task/task.settings.js';
@@ -92,6 +99,13 @@ import { TaskSettings } from './task/task.settings.js';
     CanvasNodes,
     CanvasCallbacks,
     CanvasMembers,
+    ScheduleRecords,
+    ScheduleDeclarations,
+    ScheduleClock,
+    ScheduleFires,
+    ScheduleAlarms,
+    ScheduleTurns,
+    Schedules,
     JobsService,
   ],
   exports: [
@@ -114,6 +128,13 @@ import { TaskSettings } from './task/task.settings.js';
     CanvasNodes,
     CanvasCallbacks,
     CanvasMembers,
+    ScheduleRecords,
+    ScheduleDeclarations,
+    ScheduleClock,
+    ScheduleFires,
+    ScheduleAlarms,
+    ScheduleTurns,
+    Schedules,
     JobsService,
   ],
 })
@@ -123,6 +144,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
     private readonly registry: TaskRegistry,
     private readonly limits: LimitDeclarations,
     private readonly routing: Routing,
+    private readonly schedules: ScheduleDeclarations,
     private readonly queues: Queues,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
@@ -135,6 +157,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
       this.registry.fill(this.explorer.explore());
       this.limits.declareAll();
       await this.routing.open();
+      await this.schedules.read();
     } catch (error) {
       // Nest runs no shutdown hooks after a boot that failed.
       await this.backend.close(this.options.connectTimeout);

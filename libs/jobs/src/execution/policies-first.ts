@@ -30,9 +30,14 @@ interface Parted {
  * global ones first, and a job that only waits must not look to them like one that runs.
  *
  * @param ofQueues - comes before all others, for each task.
+ * @param ofJob - comes before that, for the jobs that have one.
  * @internal
  */
-export function withPoliciesFirst(creator: ExternalContextCreator, ofQueues?: TaskPolicy): ExternalContextCreator {
+export function withPoliciesFirst(
+  creator: ExternalContextCreator,
+  ofQueues?: TaskPolicy,
+  ofJob?: (job: JobContext) => TaskPolicy | undefined,
+): ExternalContextCreator {
   const { interceptorsConsumer } = creator as unknown as Inside;
   // Nest makes the list once for each method, unless something in it is made for each request.
   const known = new WeakMap<readonly NestInterceptor[], Parted>();
@@ -45,6 +50,8 @@ export function withPoliciesFirst(creator: ExternalContextCreator, ofQueues?: Ta
     const { policies, rest } = partsOf(interceptors, callback);
     const run = (): Promise<unknown> => interceptorsConsumer.intercept(rest, args, instance, callback, next, type);
     const job = args[1] as JobContext;
+    const own = ofJob?.(job);
+    if (own) return runUnder([own, ...policies], args[0], job, run);
     return policies.length === 0 ? begin(job, run) : runUnder(policies, args[0], job, run);
   };
   const reordered: Inside = { interceptorsConsumer: { intercept } };

@@ -1,6 +1,7 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { JobLimits } from '../limits/job-limits.js';
+import { ScheduleTurns } from '../schedule/schedule-turns.js';
 import { PARAMETER_TYPES, PARAMETERS_METADATA } from '../task/payload.decorator.js';
 import { parsePayload, parseResult } from '../task/schema-check.js';
 import type { TaskDefinition } from '../task/task-definition.js';
@@ -34,9 +35,9 @@ const PARAMETERS: Parameters = {
 export class TaskContextCreator {
   private readonly external: ExternalContextCreator;
 
-  constructor(external: ExternalContextCreator, limits: JobLimits) {
+  constructor(external: ExternalContextCreator, limits: JobLimits, turns: ScheduleTurns) {
     const inner = withFewerPromises(withNamedGuards(withControlRecord(external)));
-    this.external = withPoliciesFirst(inner, limits.ofQueues());
+    this.external = withPoliciesFirst(inner, limits.ofQueues(), (job) => turns.of(job));
   }
 
   create(task: TaskDefinition): TaskHandler {

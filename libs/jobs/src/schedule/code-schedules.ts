@@ -1,0 +1,177 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import stringify from 'safe-stable-stringify';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { settlesWithin } from '../backend/with-timeout.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { ScheduleClock } from './schedule-clock.js';
+import { ScheduleDeclarations, type CodeSchedule } from './schedule-declarations.js';
+import { IN_CODE, ScheduleRecords, type FoundSchedule } from './schedule-records.js';
+import { newState, type ScheduleRecord, type ScheduleSpec } from './schedule-record.js';
+
+/** What a process says that its code has: under each name the schedule's hash, and since when anybody has that. */
+type Announced = Record<string, { hash: string; since: number }>;
+
+const COLLECTION = 'code-schedules';
+/** Announcements in the time for which one counts. */
+const PER_LEASE = 3;
+const TRIED_AGAIN_AFTER = 2_000;
+const PAGE = 500;
+
+/** What came of a look at the schedules of the code. */
+interface Changes {
+  readonly added: string[];
+  readonly changed: string[];
+  readonly removed: string[];
+  /** Of other processes. */
+  readonly kept: string[];
+}
+
+/**
+ * Keeps what is stored of the schedules of the code the same as the code. While a deploy rolls, processes have different
+ * code: of what several have, the newest counts, by when it was first announced; what none has any more is removed.
+ *
+ * @internal
+ */
+@Injectable()
+export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Jobs');
+  private readonly key = randomUUID();
+  private own = new Map<string, { schedule: CodeSchedule; hash: string; since: number }>();
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private isStopped = false;
+  private isFirst = true;
+
+  constructor(
+    private readonly declarations: ScheduleDeclarations,
+    private readonly records: ScheduleRecords,
+    private readonly clock: ScheduleClock,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {}
+
+  /** Waits for a store that is there, so that after the boot the schedules are those of the code. */
+  async onApplicationBootstrap(): Promise<void> {
+    for (const schedule of this.declarations.all()) {
+      this.own.set(schedule.name, { schedule, hash: hashOf(schedule.spec), since: Date.now() });
+    }
+    this.looking = this.keepAnnounced();
+    await settlesWithin(this.options.connectTimeout, this.looking);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    const leaving = this.looking.then(() => this.backend.ledger.delete(COLLECTION, this.key));
+    await settlesWithin(this.options.connectTimeout, leaving);
+  }
+
+  private async keepAnnounced(): Promise<void> {
+    let pause = this.options.lease / PER_LEASE;
+    try {
+      await this.backend.whenReady(this.options.connectTimeout);
+      const others = await this.announced();
+      for (const [name, own] of this.own) {
+        const since = others.flatMap((each) => (each[name]?.hash === own.hash ? [each[name].since] : []));
+        own.since = Math.min(own.since, ...since);
+      }
+      const mine: Announced = Object.fromEntries(
+        [...this.own].map(([name, { hash, since }]) => [name, { hash, since }]),
+      );
+      if (this.own.size > 0) await this.backend.ledger.put(COLLECTION, this.key, mine, this.options.lease);
+      const changes = await this.reconcile([...others, mine]);
+      this.report(changes);
+    } catch (error) {
+      this.logger.debug(`Schedules of the code are not looked at: ${(error as Error).message}`);
+      pause = TRIED_AGAIN_AFTER;
+    }
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => (this.looking = this.keepAnnounced()), pause).unref();
+  }
+
+  private async announced(): Promise<Announced[]> {
+    const records = await this.backend.ledger.list(COLLECTION);
+    return records.flatMap(({ key, value }) => (key === this.key ? [] : [value as unknown as Announced]));
+  }
+
+  private async reconcile(announced: readonly Announced[]): Promise<Changes> {
+    const changes: Changes = { added: [], changed: [], removed: [], kept: [] };
+    const stored = new Map<string, FoundSchedule>();
+    for (let cursor: string | undefined; ;) {
+      const page = await this.records.list({ cursor, limit: PAGE, owner: IN_CODE });
+      for (const each of page.schedules) stored.set(each.name, each);
+      if (page.cursor === undefined) break;
+      cursor = page.cursor;
+    }
+    for (const [name, { schedule, hash }] of this.own) {
+      if (newestOf(name, announced) !== hash) continue;
+      await this.store(schedule, stored.get(name), changes);
+    }
+    for (const [name, { version }] of stored) {
+      if (announced.some((each) => name in each)) {
+        if (!this.own.has(name)) changes.kept.push(name);
+        continue;
+      }
+      if (!(await this.records.remove(name, version))) continue;
+      await this.clock.disarm(name);
+      changes.removed.push(name);
+    }
+    return changes;
+  }
+
+  private async store(
+    { name, spec }: CodeSchedule,
+    stored: FoundSchedule | undefined,
+    { added, changed }: Changes,
+  ): Promise<void> {
+    const now = Date.now();
+    if (!stored) {
+      const record: ScheduleRecord = { spec, by: 'code', createdAt: now, state: newState(now) };
+      if (!(await this.records.write(name, 0, record))) {
+        const found = await this.records.read(name);
+        if (found?.record.by === 'call') {
+          this.logger.error(`The schedule "${name}" of the code is not stored: jobs.schedules.create() has made one of that name.`);
+        }
+        return;
+      }
+      await this.clock.arm(name, spec);
+      added.push(name);
+      return;
+    }
+    const { record, version } = stored;
+    if (hashOf(record.spec) === hashOf(spec)) return;
+    const hasOtherTimes = hashOf([record.spec.timing]) !== hashOf([spec.timing]);
+    const state = hasOtherTimes ? { ...record.state, since: now, last: now } : record.state;
+    if (!(await this.records.write(name, version, { ...record, spec, state }))) return;
+    await this.clock.arm(name, spec);
+    changed.push(name);
+  }
+
+  private report(changes: Changes): void {
+    // That others have what this process has not is news once.
+    const { kept: _, ...news } = changes;
+    const shown = Object.entries(this.isFirst ? changes : news).filter(([, names]) => names.length > 0);
+    this.isFirst = false;
+    if (shown.length === 0) return;
+    const said = shown.map(([what, names]) => `${what} ${names.join(', ')}`);
+    this.logger.log(`Schedules of the code: ${said.join('; ')}.`);
+  }
+}
+
+/** The hash that was announced last, of those that live processes have. */
+function newestOf(name: string, announced: readonly Announced[]): string | undefined {
+  const since = new Map<string, number>();
+  for (const each of announced) {
+    const found = each[name];
+    if (found) since.set(found.hash, Math.min(found.since, since.get(found.hash) ?? Infinity));
+  }
+  const [newest] = [...since].sort(([a, at], [b, bt]) => bt - at || (a < b ? -1 : 1));
+  return newest?.[0];
+}
+
+function hashOf(spec: ScheduleSpec | readonly unknown[]): string {
+  return createHash('sha256').update(stringify(spec)!).digest('base64url').slice(0, 22);
+}
