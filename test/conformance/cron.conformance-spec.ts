@@ -2,7 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
-import { Cron, Every, InvalidScheduleError, OnFailure, Task, task, type JobContext, type JobSchedule } from 'nestjs-jobs';
+import {
+  Cron,
+  Every,
+  InvalidScheduleError,
+  OnFailure,
+  Task,
+  task,
+  type JobContext,
+  type JobSchedule,
+} from 'nestjs-jobs';
 import { z } from 'zod';
 import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -121,22 +130,41 @@ describe.each(backends)('@Cron and @Every on $name', (backend) => {
   class Wrong {
     async run(_payload: { n: number }): Promise<void> {}
   }
-  const wrong = (decorate: (target: object, method: string, descriptor: never) => void, className = 'Wrong'): typeof Wrong => {
+  const wrong = (
+    decorate: (target: object, method: string, descriptor: never) => void,
+    className = 'Wrong',
+  ): typeof Wrong => {
     const Made = { [className]: class extends Wrong { override async run(payload: { n: number }): Promise<void> { await super.run(payload); } } }[className]!; // prettier-ignore
     decorate(Made.prototype, 'run', Object.getOwnPropertyDescriptor(Made.prototype, 'run') as never);
     return Injectable()(Made) ?? Made;
   };
 
   it.each<[string, () => typeof Wrong, string]>([
-    ['an expression', () => wrong(Cron('61 * * * *')), '@Cron of Wrong.run in RootTestModule has no cron expression in "61 * * * *"'],
+    [
+      'an expression',
+      () => wrong(Cron('61 * * * *')),
+      '@Cron of Wrong.run in RootTestModule has no cron expression in "61 * * * *"',
+    ],
     ['an expression of seven fields', () => wrong(Cron('0 0 0 1 1 * 2030')), 'has no cron expression'],
     ['an expression that never comes', () => wrong(Cron('0 0 31 2 *')), 'never fires'],
-    ['a zone', () => wrong(Cron('* * * * *', { timeZone: 'Mars/Base' })), "an IANA zone as \"timeZone\", as in 'Europe/Berlin', but it is \"Mars/Base\""],
+    [
+      'a zone',
+      () => wrong(Cron('* * * * *', { timeZone: 'Mars/Base' })),
+      'an IANA zone as "timeZone", as in \'Europe/Berlin\', but it is "Mars/Base"',
+    ],
     ['two zones', () => wrong(Cron('* * * * *', { timeZone: 'UTC', utcOffset: 0 })), 'not both'],
-    ['an interval', () => wrong(Every('5ms')), '@Every of Wrong.run in RootTestModule must have an interval from 1 second'],
+    [
+      'an interval',
+      () => wrong(Every('5ms')),
+      '@Every of Wrong.run in RootTestModule must have an interval from 1 second',
+    ],
     ['an interval that is none', () => wrong(Every('soon' as never)), 'the interval must be a duration'],
     ['an option', () => wrong(Cron('* * * * *', { timezone: 'UTC' } as never)), 'has no option "timezone"'],
-    ['a policy', () => wrong(Cron('* * * * *', { overlap: 'never' as never })), "'allow', 'skip', 'queue' or 'cancel-previous' as \"overlap\""],
+    [
+      'a policy',
+      () => wrong(Cron('* * * * *', { overlap: 'never' as never })),
+      "'allow', 'skip', 'queue' or 'cancel-previous' as \"overlap\"",
+    ],
     ['a name', () => wrong(Cron('* * * * *', { name: 'a b' })), 'must have a name of 1 to 100'],
     ['two of one name', () => wrong((target, method, descriptor) => { Every('1h')(target, method, descriptor); Every('2h')(target, method, descriptor); }), 'has the name "Wrong.run", and so has'], // prettier-ignore
     ['a payload that the schema refuses', () => wrong((target, method, descriptor) => { Task({ schema: z.object({ n: z.number() }) })(target, method, descriptor); Every('1h', { payload: { n: 'x' } as never })(target, method, descriptor); }), 'n'], // prettier-ignore

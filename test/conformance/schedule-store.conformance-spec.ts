@@ -72,18 +72,26 @@ describe.each(backends)('the store of schedules on $name', (backend) => {
     expect(await store.overdue(40, 10)).toEqual(['a']);
   });
 
-  it.each([1, 8, 32])('[S5] of many who write the same version one is taken, at concurrency %i', async (concurrency) => {
-    const counts = Array.from({ length: concurrency }, () => 0);
-    const add = async (n: number): Promise<void> => {
-      while (counts[n]! < 20) {
-        const found = await store.read('counter');
-        const value = Number(found?.body ?? 0);
-        if (await store.write('counter', found?.version ?? 0, String(value + 1), { next: value, owner: `o${n}` })) counts[n]!++;
-      }
-    };
-    await Promise.all(counts.map((_, n) => add(n)));
-    expect(await store.read('counter')).toEqual({ name: 'counter', version: 20 * concurrency, body: String(20 * concurrency) });
-    const owners = await Promise.all(counts.map((_, n) => store.list({ limit: 5, owner: `o${n}` })));
-    expect(owners.flatMap(({ schedules }) => schedules)).toHaveLength(1);
-  });
+  it.each([1, 8, 32])(
+    '[S5] of many who write the same version one is taken, at concurrency %i',
+    async (concurrency) => {
+      const counts = Array.from({ length: concurrency }, () => 0);
+      const add = async (n: number): Promise<void> => {
+        while (counts[n]! < 20) {
+          const found = await store.read('counter');
+          const value = Number(found?.body ?? 0);
+          if (await store.write('counter', found?.version ?? 0, String(value + 1), { next: value, owner: `o${n}` }))
+            counts[n]!++;
+        }
+      };
+      await Promise.all(counts.map((_, n) => add(n)));
+      expect(await store.read('counter')).toEqual({
+        name: 'counter',
+        version: 20 * concurrency,
+        body: String(20 * concurrency),
+      });
+      const owners = await Promise.all(counts.map((_, n) => store.list({ limit: 5, owner: `o${n}` })));
+      expect(owners.flatMap(({ schedules }) => schedules)).toHaveLength(1);
+    },
+  );
 });

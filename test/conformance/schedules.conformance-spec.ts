@@ -5,10 +5,12 @@ import {
   ScheduleNotFoundError,
   Task,
   task,
+  taskContract,
   type JobContext,
   type NewSchedule,
   type ScheduleInfo,
 } from 'nestjs-jobs';
+import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import type { ScheduleRecord } from '../../libs/jobs/src/schedule/schedule-record.js';
@@ -52,7 +54,12 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
   let reports: Reports;
   let store: QueueBackend['schedules'];
   beforeAll(async () => {
-    app = await startJobsApp({ backend, providers: [Reports], options: { queues: { bulk: {} } } });
+    app = await startJobsApp({
+      backend,
+      providers: [Reports],
+      imports: [JobsHealthModule],
+      options: { queues: { bulk: {} } },
+    });
     reports = app.app.get(Reports);
     store = app.app.get<QueueBackend>(QUEUE_BACKEND).schedules;
   });
@@ -85,7 +92,14 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
   };
 
   it('[S3] one is stored, shown, and fires', async () => {
-    const made = await create({ name: 'of-ada', every: '1s', cron: undefined, owner: 'ada', tags: ['report'], description: 'her own' });
+    const made = await create({
+      name: 'of-ada',
+      every: '1s',
+      cron: undefined,
+      owner: 'ada',
+      tags: ['report'],
+      description: 'her own',
+    });
     expect(made).toMatchObject({
       name: 'of-ada',
       task: 'Reports.make',
@@ -116,6 +130,7 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
       scheduledFor: new Date(reports.ran[0]!.at!).toISOString(),
       sentAt: expect.any(String),
       by: 'schedule',
+      state: 'succeeded',
     });
     expect(await app.jobs.schedules.delete('of-ada')).toBe(true);
     expect(await app.jobs.schedules.delete('of-ada')).toBe(false);
@@ -126,13 +141,21 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     const made = await create({ name: 'same', cron: '0 6 * * *' });
     expect(await create({ name: 'same', cron: '0 6 * * *' })).toEqual(made);
     await expect(create({ name: 'same', cron: '0 7 * * *' })).rejects.toThrow(ScheduleExistsError);
-    await expect(create({ name: 'same', cron: '0 6 * * *', payload: { user: 'bob' } })).rejects.toThrow('there is another schedule "same"');
+    await expect(create({ name: 'same', cron: '0 6 * * *', payload: { user: 'bob' } })).rejects.toThrow(
+      'there is another schedule "same"',
+    );
     const [first, second] = await Promise.all([create({ name: 'twice' }), create({ name: 'twice' })]);
     expect({ ...first, createdAt: '' }).toEqual({ ...second, createdAt: '' });
   });
 
   it('[S3] one is changed; what is left out stays', async () => {
-    const made = await create({ name: 'changed', cron: '0 6 * * *', timeZone: 'Europe/Berlin', overlap: 'skip', owner: 'ada' });
+    const made = await create({
+      name: 'changed',
+      cron: '0 6 * * *',
+      timeZone: 'Europe/Berlin',
+      overlap: 'skip',
+      owner: 'ada',
+    });
     const paid = await app.jobs.schedules.update('changed', { payload: { user: 'bob' } });
     expect(paid).toEqual({ ...made, payload: { user: 'bob' } });
     const retimed = await app.jobs.schedules.update('changed', { cron: '0 7 * * *' });
@@ -141,12 +164,18 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     expect(every).toMatchObject({ every: HOUR });
     expect(every).not.toHaveProperty('cron');
     await expect(app.jobs.schedules.update('none', { every: '1h' })).rejects.toThrow(ScheduleNotFoundError);
-    await expect(app.jobs.schedules.update('changed', { name: 'other' } as never)).rejects.toThrow('has no option "name"');
+    await expect(app.jobs.schedules.update('changed', { name: 'other' } as never)).rejects.toThrow(
+      'has no option "name"',
+    );
   });
 
-  it('[S3] one is paused and goes on, and what was due meanwhile is nobody\'s', async () => {
+  it("[S3] one is paused and goes on, and what was due meanwhile is nobody's", async () => {
     await create({ name: 'paused', every: '1s', cron: undefined });
-    expect(await app.jobs.schedules.pause('paused', { reason: 'holidays' })).toMatchObject({ state: 'paused', pauseReason: 'holidays', pausedAt: expect.any(String) });
+    expect(await app.jobs.schedules.pause('paused', { reason: 'holidays' })).toMatchObject({
+      state: 'paused',
+      pauseReason: 'holidays',
+      pausedAt: expect.any(String),
+    });
     await look('paused');
     expect(await app.jobs.schedules.next('paused')).toEqual([]);
     const before = (await info('paused')).sent;
@@ -177,7 +206,9 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     expect(next).toHaveLength(3);
     for (const time of next) {
       expect(time.getTime()).toBeGreaterThan(Date.now());
-      expect(new Intl.DateTimeFormat('en', { timeZone: 'Europe/Berlin', timeStyle: 'short', hourCycle: 'h23' }).format(time)).toBe('06:00');
+      expect(
+        new Intl.DateTimeFormat('en', { timeZone: 'Europe/Berlin', timeStyle: 'short', hourCycle: 'h23' }).format(time),
+      ).toBe('06:00');
     }
     expect((await info('berlin')).next).toBe(next[0]!.toISOString());
     await create({ name: 'twice', cron: '0 6 * * *', maxRuns: 2 });
@@ -193,9 +224,12 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     expect(await app.jobs.schedules.backfill('filled', from, to)).toBe(6);
     const late = await app.jobs.schedules.trigger('filled');
     await late.result();
-    expect(reports.ran.map(({ at }) => at).slice(0, 6).sort((a, b) => a! - b!)).toEqual(
-      Array.from({ length: 6 }, (_, n) => Date.parse(from) + n * HOUR),
-    );
+    expect(
+      reports.ran
+        .map(({ at }) => at)
+        .slice(0, 6)
+        .sort((a, b) => a! - b!),
+    ).toEqual(Array.from({ length: 6 }, (_, n) => Date.parse(from) + n * HOUR));
     expect(reports.ran).toHaveLength(7);
     expect((await info('filled')).runs.filter(({ by }) => by === 'backfill').length).toBeGreaterThan(0);
     await expect(app.jobs.schedules.backfill('filled', 'yesterday', to)).rejects.toThrow(InvalidScheduleError);
@@ -203,7 +237,13 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
 
   it('[S3] has a first and a last time, and so many runs', async () => {
     const start = Date.now() + 1_500;
-    await create({ name: 'window', every: '1s', cron: undefined, startAt: new Date(start), endAt: new Date(start + 2_500) });
+    await create({
+      name: 'window',
+      every: '1s',
+      cron: undefined,
+      startAt: new Date(start),
+      endAt: new Date(start + 2_500),
+    });
     await eventually(async () => (await info('window')).state === 'ended', { timeout: 30_000 });
     const { runs, sent } = await info('window');
     expect(sent).toBeGreaterThan(0);
@@ -221,7 +261,11 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     for (let n = 0; n < 5; n++) await create({ name: `page-${n}`, owner: n % 2 === 0 ? 'ada' : 'bob' });
     const first = await app.jobs.schedules.list({ owner: 'ada', limit: 2 });
     expect(first.schedules.map(({ name }) => name)).toEqual(['page-0', 'page-2']);
-    const second = await app.jobs.schedules.list({ owner: 'ada', limit: 2, ...(first.cursor !== undefined && { cursor: first.cursor }) });
+    const second = await app.jobs.schedules.list({
+      owner: 'ada',
+      limit: 2,
+      ...(first.cursor !== undefined && { cursor: first.cursor }),
+    });
     expect(second.schedules.map(({ name }) => name)).toEqual(['page-4']);
     expect(second.cursor).toBeUndefined();
     expect((await app.jobs.schedules.list()).schedules).toHaveLength(5);
@@ -310,6 +354,18 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     expect((await info('lost')).rearmedCount).toBe(1);
   });
 
+  it('[S7] one whose task nobody runs is told of by the health check', async () => {
+    const health = async (): Promise<unknown> => (await app.app.get(JobsHealthIndicator).isHealthy())['jobs'];
+    expect(await health()).not.toHaveProperty('warnings');
+    await app.jobs.schedules.create({ name: 'nobody', task: taskContract('nobody.knows'), every: '1h' });
+    const warning = 'schedule "nobody": no live process runs task "nobody.knows" in queue "default"';
+    await eventually(async () => expect(await health()).toMatchObject({ status: 'up', warnings: [warning] }), {
+      timeout: 30_000,
+    });
+    await app.jobs.schedules.delete('nobody');
+    await eventually(async () => expect(await health()).not.toHaveProperty('warnings'), { timeout: 30_000 });
+  });
+
   it('[S3] each begins somewhat later, at a place of its own', async () => {
     await create({ name: 'spread', cron: '0 * * * *', missed: 'all', jitter: '10h' });
     await wasLastLookedAt('spread', Math.floor(Date.now() / HOUR) * HOUR - 5 * HOUR);
@@ -330,7 +386,11 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     ['a name', { name: 'a:b' }, 'must have a name of 1 to 100'],
     ['an option', { crom: '1' }, 'has no option "crom"'],
     ['a queue', { queue: 'none' }, 'a declared queue'],
-    ['an end before the beginning', { startAt: '2030-01-02T00:00:00Z', endAt: '2030-01-01T00:00:00Z' }, 'a time after "startAt"'],
+    [
+      'an end before the beginning',
+      { startAt: '2030-01-02T00:00:00Z', endAt: '2030-01-01T00:00:00Z' },
+      'a time after "startAt"',
+    ],
     ['a time without a zone', { startAt: '2030-01-02T00:00:00' }, 'ISO-8601 with a zone'],
     ['too few runs', { maxRuns: 0 }, 'a whole number above zero as "maxRuns"'],
     ['an owner', { owner: '#x' }, 'must not begin with "#"'],

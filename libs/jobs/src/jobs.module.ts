@@ -12,6 +12,7 @@ import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.
 import { HOLDS_WORKERS } from './options/one-jobs-module.js';
 import { CodeSchedules } from './schedule/code-schedules.js';
 import { ScheduleKeeper } from './schedule/schedule-keeper.js';
+import { UnservedSchedules } from './schedule/unserved-schedules.js';
 import { BootReport } from './worker/boot-report.js';
 import { CancelWatch } from './worker/cancel-watch.js';
 import { EventLoopLag } from './worker/event-loop-lag.js';
@@ -59,6 +60,7 @@ import { WorkerPresence } from './worker/worker-presence.js';
     EventLoopLag,
     DeadLetterSweeper,
     CodeSchedules,
+    UnservedSchedules,
     ScheduleKeeper,
     JobsRunner,
   ],

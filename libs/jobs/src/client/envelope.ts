@@ -70,6 +70,8 @@ export interface ProgressRecord {
   progress?: unknown;
   /** Milliseconds since the epoch: the task asked to run again then, with the same attempt. */
   snoozedUntil?: number;
+  /** Milliseconds: how long the task asked to wait then. */
+  snoozedFor?: number;
   /** What it steps out of its slot for. */
   waits?: Waits;
   /** Beside `waits`: a worker has begun with the job before. */

@@ -73,7 +73,17 @@ export abstract class JobFacts {
     const fire = this.stored.data.e;
     if (!fire) return undefined;
     const { s: name, at, by, p } = fire;
-    return { name, scheduledFor: new Date(at), ...(p !== undefined && { previous: new Date(p) }), lag: Math.max(0, by - at) };
+    return {
+      name,
+      scheduledFor: new Date(at),
+      ...(p !== undefined && { previous: new Date(p) }),
+      lag: Math.max(0, by - at),
+    };
+  }
+
+  /** For how long (ms) the run before asked to wait, by {@link Snooze}; undefined when it did not. */
+  get snoozedFor(): number | undefined {
+    return this.says.record.snoozedFor;
   }
 
   /**

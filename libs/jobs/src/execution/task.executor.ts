@@ -217,7 +217,7 @@ export class TaskExecutor {
     if (context.cancelled) return this.afterError(task, job, context.cancelled, error);
     if (!(error instanceof Snooze)) return this.afterError(task, job, context.cancelled, error);
     const until = Date.now() + error.delay;
-    return context.written().then(() => ({ kind: 'snoozed', until }));
+    return context.written().then(() => ({ kind: 'snoozed', until, delay: error.delay }));
   }
 
   /** One that was cancelled meanwhile need not wait to be told, and has not run. */

@@ -89,7 +89,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       pause = TRIED_AGAIN_AFTER;
     }
     if (this.isStopped) return;
-    this.timer = setTimeout(() => (this.looking = this.keepAnnounced()), pause).unref();
+    const again = (): void => void (this.looking = this.keepAnnounced());
+    this.timer = setTimeout(again, pause).unref();
   }
 
   private async announced(): Promise<Announced[]> {
@@ -133,7 +134,9 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       if (!(await this.records.write(name, 0, record))) {
         const found = await this.records.read(name);
         if (found?.record.by === 'call') {
-          this.logger.error(`The schedule "${name}" of the code is not stored: jobs.schedules.create() has made one of that name.`);
+          this.logger.error(
+            `The schedule "${name}" of the code is not stored: jobs.schedules.create() has made one of that name.`,
+          );
         }
         return;
       }

@@ -48,5 +48,10 @@ function all(times: FireTimes, last: number, now: number, within: number): DueFi
   const tooOld = from > last ? times.between(last, from, MOST_COUNTED).length : 0;
   const fires = times.between(from, now, MOST_TOGETHER);
   const until = fires.at(-1) ?? times.lastUntil(now)!;
-  return { fires, missed: tooOld, until, hasMore: fires.length === MOST_TOGETHER && (times.after(until) ?? Infinity) <= now };
+  return {
+    fires,
+    missed: tooOld,
+    until,
+    hasMore: fires.length === MOST_TOGETHER && (times.after(until) ?? Infinity) <= now,
+  };
 }

@@ -56,7 +56,11 @@ export class FireTimes {
   /** Those after `from` and not after `to`, in order, at most `most`. */
   between(from: number, to: number, most: number): number[] {
     const times: number[] = [];
-    for (let time = this.after(from); time !== undefined && time <= to && times.length < most; time = this.after(time)) {
+    for (
+      let time = this.after(from);
+      time !== undefined && time <= to && times.length < most;
+      time = this.after(time)
+    ) {
       times.push(time);
     }
     return times;

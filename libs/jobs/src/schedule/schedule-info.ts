@@ -1,3 +1,4 @@
+import type { JobState } from '../client/job-status.js';
 import type { Timing } from './fire-times.js';
 import type { MissedPolicy } from './due-fires.js';
 import { nextFire } from './next-fire.js';
@@ -12,6 +13,8 @@ export interface ScheduleRun {
   readonly sentAt: string;
   /** `schedule`: its time had come; `trigger` and `backfill`: somebody wanted it. */
   readonly by: 'schedule' | 'trigger' | 'backfill';
+  /** Where the job stands, told by `schedules.get()`; absent there when it is not kept any more. */
+  readonly state?: JobState;
 }
 
 /** A schedule, and what has become of it. Times are ISO-8601 in UTC, durations milliseconds. @publicApi */

@@ -7,6 +7,7 @@ import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleClock } from './schedule-clock.js';
 import { ScheduleFires } from './schedule-fires.js';
 import { ScheduleRecords } from './schedule-records.js';
+import { UnservedSchedules } from './unserved-schedules.js';
 
 const COLLECTION = 'schedule-keeper';
 /** Milliseconds between two looks, of whichever process. */
@@ -36,6 +37,7 @@ export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly records: ScheduleRecords,
     private readonly fires: ScheduleFires,
     private readonly clock: ScheduleClock,
+    private readonly unserved: UnservedSchedules,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -67,8 +69,9 @@ export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
     for (let names = [''], before = Date.now() - OVERDUE; names.length > 0 && !this.isStopped;) {
       names = await this.records.overdue(before, PAGE);
       for (const name of names) await this.mend(name);
-      if (names.length < PAGE) return;
+      if (names.length < PAGE) break;
     }
+    await this.unserved.lookAtSome();
   }
 
   private async mend(name: string): Promise<void> {

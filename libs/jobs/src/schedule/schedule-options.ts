@@ -55,7 +55,8 @@ const MISSED: readonly MissedPolicy[] = ['run-once', 'skip', 'all'];
 /** Letters and digits, for a part of the ids of its jobs. @internal */
 export const SCHEDULE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** @internal */
-export const SCHEDULE_NAME_RULE = '1 to 100 letters, digits, dots, dashes and underscores, of which the first is a letter or a digit';
+export const SCHEDULE_NAME_RULE =
+  '1 to 100 letters, digits, dots, dashes and underscores, of which the first is a letter or a digit';
 
 /** @internal */
 export function requireScheduleName(value: unknown, place: string): string {
@@ -66,16 +67,25 @@ export function requireScheduleName(value: unknown, place: string): string {
 /** @throws {@link InvalidScheduleError} @internal */
 export function cronTiming(expression: unknown, { timeZone, utcOffset }: CronZone, place: string): Timing {
   if (typeof expression !== 'string') {
-    throw new InvalidScheduleError(place, `must have a cron expression like '0 2 * * *', but it is ${shown(expression)}.`);
+    throw new InvalidScheduleError(
+      place,
+      `must have a cron expression like '0 2 * * *', but it is ${shown(expression)}.`,
+    );
   }
   if (timeZone !== undefined && utcOffset !== undefined) {
     throw new InvalidScheduleError(place, 'must have "timeZone" or "utcOffset", not both: leave one of them out.');
   }
   if (utcOffset !== undefined && (!Number.isInteger(utcOffset) || Math.abs(utcOffset) > 18 * 60)) {
-    throw new InvalidScheduleError(place, `must have a "utcOffset" of whole minutes, as in -210, but it is ${shown(utcOffset)}.`);
+    throw new InvalidScheduleError(
+      place,
+      `must have a "utcOffset" of whole minutes, as in -210, but it is ${shown(utcOffset)}.`,
+    );
   }
   if (timeZone !== undefined && !isZone(timeZone)) {
-    throw new InvalidScheduleError(place, `must have an IANA zone as "timeZone", as in 'Europe/Berlin', but it is ${shown(timeZone)}.`);
+    throw new InvalidScheduleError(
+      place,
+      `must have an IANA zone as "timeZone", as in 'Europe/Berlin', but it is ${shown(timeZone)}.`,
+    );
   }
   const timing: Timing = {
     cron: expression.trim(),
@@ -86,7 +96,9 @@ export function cronTiming(expression: unknown, { timeZone, utcOffset }: CronZon
     next = new FireTimes(timing).after(Date.now());
   } catch (error) {
     const reason = (error as Error).message.replace(/^CronPattern: /, '');
-    throw new InvalidScheduleError(place, `has no cron expression in ${shown(expression)}: ${reason}`, { cause: error });
+    throw new InvalidScheduleError(place, `has no cron expression in ${shown(expression)}: ${reason}`, {
+      cause: error,
+    });
   }
   if (next !== undefined) return timing;
   throw new InvalidScheduleError(place, `never fires: no day is one of ${shown(expression)}. Mend the expression.`);
@@ -96,14 +108,26 @@ export function cronTiming(expression: unknown, { timeZone, utcOffset }: CronZon
 export function everyTiming(interval: unknown, place: string): Timing {
   const every = asSchedule(place, () => requireDuration('the interval', interval as Duration));
   if (every >= SHORTEST && every <= LONGEST) return { every, from: 0 };
-  throw new InvalidScheduleError(place, `must have an interval from 1 second to 366 days, but it is ${shown(interval)}.`);
+  throw new InvalidScheduleError(
+    place,
+    `must have an interval from 1 second to 366 days, but it is ${shown(interval)}.`,
+  );
 }
 
 type Policies = Omit<ScheduleSpec, 'timing' | 'template' | 'owner' | 'description'>;
 
 /** @throws {@link InvalidScheduleError} @internal */
 export function readPolicies(options: SchedulePolicies, place: string): Policies {
-  const { overlap, waitForCompletion, missed = 'run-once', missedWithin = DAY, jitter = 0, startAt, endAt, maxRuns } = options;
+  const {
+    overlap,
+    waitForCompletion,
+    missed = 'run-once',
+    missedWithin = DAY,
+    jitter = 0,
+    startAt,
+    endAt,
+    maxRuns,
+  } = options;
   const must = (what: string, expected: string, actual: unknown): never => {
     throw new InvalidScheduleError(place, `must have ${expected} as "${what}", but it is ${shown(actual)}.`);
   };
@@ -163,7 +187,9 @@ export function asSchedule<T>(place: string, read: () => T): T {
   } catch (error) {
     if (error instanceof InvalidScheduleError) throw error;
     const { message } = error as InvalidArgumentError;
-    throw new InvalidScheduleError(place, `is not well given. ${message.replace(/^nestjs-jobs: /, '')}`, { cause: error });
+    throw new InvalidScheduleError(place, `is not well given. ${message.replace(/^nestjs-jobs: /, '')}`, {
+      cause: error,
+    });
   }
 }
 
@@ -178,9 +204,14 @@ function isZone(zone: unknown): boolean {
 }
 
 function oneOf(values: readonly string[]): string {
-  return values.map((value) => `'${value}'`).join(', ').replace(/, (?='[^,]*$)/, ' or ');
+  return values
+    .map((value) => `'${value}'`)
+    .join(', ')
+    .replace(/, (?='[^,]*$)/, ' or ');
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : inspect(value, { depth: 0, breakLength: Infinity }).slice(0, 80);
+  return typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 80))
+    : inspect(value, { depth: 0, breakLength: Infinity }).slice(0, 80);
 }

@@ -63,7 +63,19 @@ export interface ScheduleFilter {
 }
 
 const JOB_KEYS = ['queue', 'priority', 'expiresIn', 'headers', 'tags', 'keepResult'] as const;
-const KEYS = [...POLICY_KEYS, ...JOB_KEYS, 'name', 'task', 'payload', 'cron', 'every', 'timeZone', 'utcOffset', 'owner', 'description'];
+const KEYS = [
+  ...POLICY_KEYS,
+  ...JOB_KEYS,
+  'name',
+  'task',
+  'payload',
+  'cron',
+  'every',
+  'timeZone',
+  'utcOffset',
+  'owner',
+  'description',
+];
 const LONGEST_OWNER = 200;
 const LONGEST_DESCRIPTION = 500;
 const MOST_LISTED = 500;
@@ -112,7 +124,10 @@ export class Schedules {
       if (!found) continue;
       if (found.record.by === 'code') throw inCode(name, 'Give this one another name');
       if (isSameSpec(found.record.spec, spec)) return infoOf(name, found.record);
-      throw new ScheduleExistsError(name, `there is another schedule "${name}". Change it with schedules.update(), or give this one another name.`);
+      throw new ScheduleExistsError(
+        name,
+        `there is another schedule "${name}". Change it with schedules.update(), or give this one another name.`,
+      );
     }
   }
 
@@ -125,7 +140,11 @@ export class Schedules {
    */
   async update(name: string, change: Partial<Omit<NewSchedule, 'name'>>): Promise<ScheduleInfo> {
     const place = `the schedule "${name}"`;
-    assertScheduleKeys(change, KEYS.filter((key) => key !== 'name'), place);
+    assertScheduleKeys(
+      change,
+      KEYS.filter((key) => key !== 'name'),
+      place,
+    );
     for (;;) {
       const found = await this.records.read(name);
       if (!found) throw new ScheduleNotFoundError(name);
@@ -193,18 +212,32 @@ export class Schedules {
     return wasThere;
   }
 
+  /** With what has become of its last jobs. */
   async get(name: string): Promise<ScheduleInfo | undefined> {
     const found = await this.records.read(name);
-    return found && infoOf(name, found.record);
+    if (!found) return undefined;
+    const info = infoOf(name, found.record);
+    const runs = info.runs.map(async (run) => {
+      const status = await this.client.status(run.id);
+      return { ...run, ...(status && { state: status.state }) };
+    });
+    return { ...info, runs: await Promise.all(runs) };
   }
 
   /** By name, those of the code among them. */
   async list(filter: ScheduleFilter = {}): Promise<{ schedules: ScheduleInfo[]; cursor?: string }> {
     const { owner, limit = 100, cursor } = filter;
     if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
-      throw new InvalidScheduleError('schedules.list()', `must have a "limit" from 1 to ${MOST_LISTED}, but it is ${String(limit)}.`);
+      throw new InvalidScheduleError(
+        'schedules.list()',
+        `must have a "limit" from 1 to ${MOST_LISTED}, but it is ${String(limit)}.`,
+      );
     }
-    const page = await this.records.list({ cursor, limit, owner: owner === undefined ? undefined : requireOwner(owner) });
+    const page = await this.records.list({
+      cursor,
+      limit,
+      owner: owner === undefined ? undefined : requireOwner(owner),
+    });
     const schedules = page.schedules.map(({ name, record }) => infoOf(name, record));
     return { schedules, ...(page.cursor !== undefined && { cursor: page.cursor }) };
   }
@@ -217,7 +250,9 @@ export class Schedules {
     const left = Math.min(count, MOST_NEXT, (spec.maxRuns ?? Infinity) - state.sent);
     if (state.paused || left < 1) return [];
     const from = Math.max(state.last ?? state.since, Date.now());
-    return timesOf(spec).between(from, Infinity, left).map((time) => new Date(time));
+    return timesOf(spec)
+      .between(from, Infinity, left)
+      .map((time) => new Date(time));
   }
 
   /**
@@ -233,7 +268,11 @@ export class Schedules {
     const found = await this.records.read(name);
     if (!found) throw new ScheduleNotFoundError(name);
     const { spec } = found.record;
-    const times = timesOf({ ...spec, start: undefined } as unknown as ScheduleSpec).between(first - 1, Math.min(last, Date.now()), MOST_BACKFILLED + 1);
+    const times = timesOf({ ...spec, start: undefined } as unknown as ScheduleSpec).between(
+      first - 1,
+      Math.min(last, Date.now()),
+      MOST_BACKFILLED + 1,
+    );
     if (times.length > MOST_BACKFILLED) {
       throw new InvalidScheduleError(place, `has more than ${MOST_BACKFILLED} times. Do it in parts.`);
     }
@@ -269,13 +308,17 @@ export class Schedules {
     }
     asEnqueueError(() => assertTaskRef(task as TaskRef, 'task'));
     const timing = cron === undefined ? everyTiming(every, place) : cronTiming(cron, schedule, place);
-    const given = Object.fromEntries(JOB_KEYS.flatMap((key) => (schedule[key] === undefined ? [] : [[key, schedule[key]]])));
+    const given = Object.fromEntries(
+      JOB_KEYS.flatMap((key) => (schedule[key] === undefined ? [] : [[key, schedule[key]]])),
+    );
     return {
       timing,
       template: await this.declarations.template(task as TaskRef, payload, given, place),
       ...readPolicies(schedule, place),
       ...(owner !== undefined && { owner: requireOwner(owner) }),
-      ...(description !== undefined && { description: requireText('the description', description, LONGEST_DESCRIPTION) }),
+      ...(description !== undefined && {
+        description: requireText('the description', description, LONGEST_DESCRIPTION),
+      }),
     };
   }
 }
@@ -297,8 +340,16 @@ function settingsOf(spec: ScheduleSpec, change: Partial<NewSchedule>): Partial<N
   const times =
     'every' in timing
       ? { every: timing.every }
-      : { cron: timing.cron, ...(timing.zone !== undefined && { timeZone: timing.zone }), ...(timing.offset !== undefined && { utcOffset: timing.offset }) };
-  const { cron: _cron, every: _every, ...zone } = times as { cron?: string; every?: number; timeZone?: string; utcOffset?: number };
+      : {
+          cron: timing.cron,
+          ...(timing.zone !== undefined && { timeZone: timing.zone }),
+          ...(timing.offset !== undefined && { utcOffset: timing.offset }),
+        };
+  const {
+    cron: _cron,
+    every: _every,
+    ...zone
+  } = times as { cron?: string; every?: number; timeZone?: string; utcOffset?: number };
   const task = { name: template.task, options: { retry: { attempts: template.attempts } } } as unknown as TaskRef;
   return {
     ...(isRetimed ? (change.cron !== undefined ? zone : {}) : times),
