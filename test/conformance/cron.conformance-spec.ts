@@ -184,8 +184,22 @@ describe.each(backends)('@Cron and @Every on $name', (backend) => {
     expect(first.jobs).toBeDefined();
     const provider = wrong(Cron('0 0 1 1 *', { name: 'Clocks.yearly', timeZone: 'UTC', payload: { n: 1 } }));
     const { jobs } = await start({ providers: [provider], options, logger });
-    const { schedules } = await jobs.schedules.list();
-    expect(schedules).toMatchObject([{ name: 'Clocks.yearly', timeZone: 'UTC', task: 'Wrong.run' }]);
-    expect(logger.text()).toContain('Schedules of the code: changed Clocks.yearly; removed each-second, every-second.');
+    const states = async (): Promise<unknown> =>
+      (await jobs.schedules.list()).schedules.map(({ name, state }) => [name, state]);
+    expect(await states()).toEqual([
+      ['Clocks.yearly', 'active'],
+      ['each-second', 'undeclared'],
+      ['every-second', 'undeclared'],
+    ]);
+    expect(await jobs.schedules.get('Clocks.yearly')).toMatchObject({ timeZone: 'UTC', task: 'Wrong.run' });
+    expect(logger.text()).toContain('Schedules of the code: changed Clocks.yearly; stopped each-second, every-second.');
+    expect(await jobs.schedules.next('each-second')).toEqual([]);
+    expect(await jobs.schedules.delete('each-second')).toBe(true);
+    // Who has it in its code again goes on where it was, and makes up for what was missed.
+    const { sent } = (await jobs.schedules.get('every-second'))!;
+    await apps.pop()!.close();
+    const again = await start({ providers: [Clocks], options });
+    await eventually(async () => (await again.jobs.schedules.get('every-second'))!.sent > sent, { timeout: 30_000 });
+    expect(await again.jobs.schedules.get('each-second')).toMatchObject({ state: 'active' });
   });
 });

@@ -19,19 +19,21 @@ const COLLECTION = 'code-schedules';
 const PER_LEASE = 3;
 const TRIED_AGAIN_AFTER = 2_000;
 const PAGE = 500;
+/** Milliseconds after which one is deleted that no process has any more. */
+const FORGOTTEN_AFTER = 7 * 24 * 3_600_000;
 
 /** What came of a look at the schedules of the code. */
 interface Changes {
   readonly added: string[];
   readonly changed: string[];
-  readonly removed: string[];
+  readonly stopped: string[];
   /** Of other processes. */
   readonly kept: string[];
 }
 
 /**
  * Keeps what is stored of the schedules of the code the same as the code. While a deploy rolls, processes have different
- * code: of what several have, the newest counts, by when it was first announced; what none has any more is removed.
+ * code: of what several have, the newest counts, by when it was first announced; what none has any more stops.
  *
  * @internal
  */
@@ -59,7 +61,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       this.own.set(schedule.name, { schedule, hash: hashOf(schedule.spec), since: Date.now() });
     }
     this.looking = this.keepAnnounced();
-    await settlesWithin(this.options.connectTimeout, this.looking);
+    if (this.own.size > 0) await settlesWithin(this.options.connectTimeout, this.looking);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -70,7 +72,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async keepAnnounced(): Promise<void> {
-    let pause = this.options.lease / PER_LEASE;
+    // Who has none only looks whether others have.
+    let pause = this.options.lease / (this.own.size > 0 ? PER_LEASE : 1);
     try {
       await this.backend.whenReady(this.options.connectTimeout);
       const others = await this.announced();
@@ -99,7 +102,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async reconcile(announced: readonly Announced[]): Promise<Changes> {
-    const changes: Changes = { added: [], changed: [], removed: [], kept: [] };
+    const changes: Changes = { added: [], changed: [], stopped: [], kept: [] };
     const stored = new Map<string, FoundSchedule>();
     for (let cursor: string | undefined; ;) {
       const page = await this.records.list({ cursor, limit: PAGE, owner: IN_CODE });
@@ -111,16 +114,25 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       if (newestOf(name, announced) !== hash) continue;
       await this.store(schedule, stored.get(name), changes);
     }
-    for (const [name, { version }] of stored) {
-      if (announced.some((each) => name in each)) {
-        if (!this.own.has(name)) changes.kept.push(name);
-        continue;
-      }
-      if (!(await this.records.remove(name, version))) continue;
-      await this.clock.disarm(name);
-      changes.removed.push(name);
+    for (const [name, found] of stored) {
+      if (!announced.some((each) => name in each)) await this.stop(found, changes);
+      else if (!this.own.has(name)) changes.kept.push(name);
     }
     return changes;
+  }
+
+  /** What has become of it is kept for a while: the one process that has it may only be on its way back. */
+  private async stop({ name, version, record }: FoundSchedule, { stopped }: Changes): Promise<void> {
+    const now = Date.now();
+    const { undeclared } = record.state;
+    if (undeclared !== undefined) {
+      if (now - undeclared > FORGOTTEN_AFTER) await this.records.remove(name, version);
+      return;
+    }
+    const state = { ...record.state, undeclared: now };
+    if (!(await this.records.write(name, version, { ...record, state }))) return;
+    await this.clock.disarm(name);
+    stopped.push(name);
   }
 
   private async store(
@@ -145,12 +157,16 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       return;
     }
     const { record, version } = stored;
-    if (hashOf(record.spec) === hashOf(spec)) return;
+    const { undeclared, ...before } = record.state;
+    const isChanged = hashOf(record.spec) !== hashOf(spec);
+    if (!isChanged && undeclared === undefined) return;
+    // What was due while no process had it is made up for by its policy, unless its times are others now.
     const hasOtherTimes = hashOf([record.spec.timing]) !== hashOf([spec.timing]);
-    const state = hasOtherTimes ? { ...record.state, since: now, last: now } : record.state;
+    const state = hasOtherTimes ? { ...before, since: now, last: now } : before;
     if (!(await this.records.write(name, version, { ...record, spec, state }))) return;
     await this.clock.arm(name, spec);
-    changed.push(name);
+    if (isChanged) changed.push(name);
+    else added.push(name);
   }
 
   private report(changes: Changes): void {

@@ -8,6 +8,6 @@ export function timesOf({ timing, start, end }: ScheduleSpec): FireTimes {
 
 /** When a schedule fires next; undefined when it does not. @internal */
 export function nextFire({ spec, state }: ScheduleRecord): number | undefined {
-  if (state.paused || state.sent >= (spec.maxRuns ?? Infinity)) return undefined;
+  if (state.paused || state.undeclared !== undefined || state.sent >= (spec.maxRuns ?? Infinity)) return undefined;
   return timesOf(spec).after(state.last ?? state.since);
 }

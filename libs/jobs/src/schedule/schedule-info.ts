@@ -2,7 +2,7 @@ import type { JobState } from '../client/job-status.js';
 import type { Timing } from './fire-times.js';
 import type { MissedPolicy } from './due-fires.js';
 import { nextFire } from './next-fire.js';
-import type { FiredRun, OverlapPolicy, ScheduleRecord } from './schedule-record.js';
+import type { FiredRun, OverlapPolicy, ScheduleRecord, ScheduleState } from './schedule-record.js';
 
 /** A job that a schedule has sent. @publicApi */
 export interface ScheduleRun {
@@ -40,8 +40,8 @@ export interface ScheduleInfo {
   readonly tags: readonly string[];
   /** Whether a decorator declares it; then it cannot be updated or deleted. */
   readonly inCode: boolean;
-  /** `ended`: it has no time left, or no run. */
-  readonly state: 'active' | 'paused' | 'ended';
+  /** `ended`: it has no time left, or no run. `undeclared`: no live process has it in its code any more. */
+  readonly state: 'active' | 'paused' | 'ended' | 'undeclared';
   readonly pausedAt?: string;
   readonly pauseReason?: string;
   readonly createdAt: string;
@@ -83,7 +83,7 @@ export function infoOf(name: string, record: ScheduleRecord): ScheduleInfo {
     ...(description !== undefined && { description }),
     tags: template.tags ?? [],
     inCode: by === 'code',
-    state: state.paused ? 'paused' : next === undefined ? 'ended' : 'active',
+    state: stateOf(state, next),
     ...(state.paused && { pausedAt: iso(state.paused.at) }),
     ...(state.paused?.reason !== undefined && { pauseReason: state.paused.reason }),
     createdAt: iso(createdAt),
@@ -95,6 +95,12 @@ export function infoOf(name: string, record: ScheduleRecord): ScheduleInfo {
     ...(state.lag !== undefined && { lag: state.lag }),
     runs: state.runs.map(runOf),
   };
+}
+
+function stateOf({ paused, undeclared }: ScheduleState, next: number | undefined): ScheduleInfo['state'] {
+  if (undeclared !== undefined) return 'undeclared';
+  if (paused) return 'paused';
+  return next === undefined ? 'ended' : 'active';
 }
 
 function timingOf(timing: Timing): Pick<ScheduleInfo, 'cron' | 'timeZone' | 'utcOffset' | 'every'> {

@@ -51,6 +51,8 @@ export interface ScheduleState {
   /** The last nominal time that is settled, whether it was sent or not. */
   readonly last?: number;
   readonly paused?: { readonly at: number; readonly reason?: string };
+  /** Of one of the code: since when no live process has it. */
+  readonly undeclared?: number;
   readonly sent: number;
   readonly missed: number;
   readonly skipped: number;

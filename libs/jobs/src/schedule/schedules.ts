@@ -7,7 +7,7 @@ import { requireJson, requireText } from '../client/invalid-argument.error.js';
 import { JobsClient } from '../client/jobs-client.js';
 import type { Duration } from '../options/jobs-options.js';
 import type { TaskRef } from '../task/task-reference.js';
-import { timesOf } from './next-fire.js';
+import { nextFire, timesOf } from './next-fire.js';
 import { ScheduleClock } from './schedule-clock.js';
 import { isSameSpec, ScheduleDeclarations } from './schedule-declarations.js';
 import { idOf, ScheduleFires } from './schedule-fires.js';
@@ -206,7 +206,8 @@ export class Schedules {
   /** False when there was none. Jobs that it has sent stay. @throws {@link ScheduleExistsError} for one that the code has. */
   async delete(name: string): Promise<boolean> {
     const found = await this.records.read(name);
-    if (found?.record.by === 'code') throw inCode(name, 'Remove its decorator, or say { disabled: true } there');
+    if (found?.record.by === 'code' && found.record.state.undeclared === undefined)
+      throw inCode(name, 'Remove its decorator, or say { disabled: true } there');
     const wasThere = await this.records.remove(name);
     await this.clock.disarm(name);
     return wasThere;
@@ -248,7 +249,7 @@ export class Schedules {
     if (!found) throw new ScheduleNotFoundError(name);
     const { spec, state } = found.record;
     const left = Math.min(count, MOST_NEXT, (spec.maxRuns ?? Infinity) - state.sent);
-    if (state.paused || left < 1) return [];
+    if (nextFire(found.record) === undefined) return [];
     const from = Math.max(state.last ?? state.since, Date.now());
     return timesOf(spec)
       .between(from, Infinity, left)
