@@ -56,7 +56,13 @@ export { BackgroundWorkRefusedError } from './client/background-work.error.js';
 export { InvalidArgumentError } from './client/invalid-argument.error.js';
 export { JobContext } from './execution/job-context.js';
 export { isJobsContext, JOBS_CONTEXT_TYPE } from './execution/execution-context.js';
-export { RetryLater, Skip, Snooze, type AdaptivePolling, type RetryLaterOptions } from './execution/control-exceptions.js';
+export {
+  RetryLater,
+  Skip,
+  Snooze,
+  type AdaptivePolling,
+  type RetryLaterOptions,
+} from './execution/control-exceptions.js';
 export {
   AttemptEndedError,
   BlockingResultError,
