@@ -22,6 +22,11 @@ export interface DueFires {
   readonly hasMore: boolean;
 }
 
+/** How late (ms) a fire may be that is sent. @internal */
+export function latest(missed: MissedPolicy, within: number): number {
+  return missed === 'skip' ? Math.min(within, ON_TIME) : within;
+}
+
 const NOTHING: DueFires = { fires: [], missed: 0, until: undefined, hasMore: false };
 
 /**
@@ -37,8 +42,7 @@ export function dueFires(
   const newest = times.lastUntil(now);
   if (newest === undefined || newest <= last) return NOTHING;
   if (missed === 'all') return all(times, last, now, within);
-  const limit = missed === 'skip' ? Math.min(within, ON_TIME) : within;
-  const isWanted = now - newest <= limit;
+  const isWanted = now - newest <= latest(missed, within);
   const passed = times.between(last, newest - 1, MOST_COUNTED).length;
   return { fires: isWanted ? [newest] : [], missed: passed + (isWanted ? 0 : 1), until: newest, hasMore: false };
 }
@@ -48,5 +52,10 @@ function all(times: FireTimes, last: number, now: number, within: number): DueFi
   const tooOld = from > last ? times.between(last, from, MOST_COUNTED).length : 0;
   const fires = times.between(from, now, MOST_TOGETHER);
   const until = fires.at(-1) ?? times.lastUntil(now)!;
-  return { fires, missed: tooOld, until, hasMore: fires.length === MOST_TOGETHER && (times.after(until) ?? Infinity) <= now };
+  return {
+    fires,
+    missed: tooOld,
+    until,
+    hasMore: fires.length === MOST_TOGETHER && (times.after(until) ?? Infinity) <= now,
+  };
 }
