@@ -22,6 +22,11 @@ export interface DueFires {
   readonly hasMore: boolean;
 }
 
+/** How late (ms) a fire may be that is sent. @internal */
+export function latest(missed: MissedPolicy, within: number): number {
+  return missed === 'skip' ? Math.min(within, ON_TIME) : within;
+}
+
 const NOTHING: DueFires = { fires: [], missed: 0, until: undefined, hasMore: false };
 
 /**
@@ -37,8 +42,7 @@ export function dueFires(
   const newest = times.lastUntil(now);
   if (newest === undefined || newest <= last) return NOTHING;
   if (missed === 'all') return all(times, last, now, within);
-  const limit = missed === 'skip' ? Math.min(within, ON_TIME) : within;
-  const isWanted = now - newest <= limit;
+  const isWanted = now - newest <= latest(missed, within);
   const passed = times.between(last, newest - 1, MOST_COUNTED).length;
   return { fires: isWanted ? [newest] : [], missed: passed + (isWanted ? 0 : 1), until: newest, hasMore: false };
 }

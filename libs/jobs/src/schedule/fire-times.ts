@@ -1,9 +1,7 @@
-import { Cron } from 'croner';
+import { CronTimes, type CronTiming } from './cron-times.js';
 
 /** When a schedule fires, as it is stored: by a cron expression, or at fixed intervals. Milliseconds. @internal */
-export type Timing =
-  | { readonly cron: string; readonly zone?: string; readonly offset?: number }
-  | { readonly every: number; readonly from: number };
+export type Timing = CronTiming | { readonly every: number; readonly from: number };
 
 /** Between which times, both included, in milliseconds since the epoch. @internal */
 export interface FireWindow {
@@ -20,23 +18,13 @@ export interface FireWindow {
  * @internal
  */
 export class FireTimes {
-  private readonly cron: Cron | undefined;
+  private readonly cron: CronTimes | undefined;
 
   constructor(
     private readonly timing: Timing,
     private readonly window: FireWindow = {},
   ) {
-    if ('every' in timing) return;
-    const { cron, zone, offset } = timing;
-    this.cron = new Cron(cron, {
-      paused: true,
-      mode: '5-or-6-parts',
-      fixedTimeRule: 'no-wildcard',
-      // As the package under @nestjs/schedule takes them.
-      sloppyRanges: true,
-      ...(zone !== undefined && { timezone: zone }),
-      ...(offset !== undefined && { utcOffset: offset }),
-    });
+    if (!('every' in timing)) this.cron = CronTimes.of(timing);
   }
 
   /** The first one after a time; undefined when there is none. */
@@ -67,14 +55,13 @@ export class FireTimes {
   }
 
   private nextAfter(time: number): number | undefined {
-    if (this.cron) return this.cron.nextRun(new Date(time))?.getTime();
+    if (this.cron) return this.cron.after(time);
     const { every, from } = this.timing as { every: number; from: number };
     return from + (Math.floor((time - from) / every) + 1) * every;
   }
 
   private previousUntil(time: number): number | undefined {
-    // It gives what is before a time, which is to be among them.
-    if (this.cron) return this.cron.previousRuns(1, new Date(time + 1))[0]?.getTime();
+    if (this.cron) return this.cron.lastUntil(time);
     const { every, from } = this.timing as { every: number; from: number };
     return from + Math.floor((time - from) / every) * every;
   }

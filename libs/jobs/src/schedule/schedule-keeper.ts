@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { BackendUnavailableError } from '../backend/backend.errors.js';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
@@ -68,10 +69,26 @@ export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
     if (await this.backend.ledger.putIfAbsent(COLLECTION, 'look', process.pid, this.interval * CLAIM)) return;
     for (let names = [''], before = Date.now() - OVERDUE; names.length > 0 && !this.isStopped;) {
       names = await this.records.overdue(before, PAGE);
-      for (const name of names) await this.mend(name);
-      if (names.length < PAGE) break;
+      let mended = 0;
+      for (const name of names) {
+        if (await this.tryToMend(name)) mended++;
+      }
+      // Those that could not be mended would be found again and again.
+      if (names.length < PAGE || mended === 0) break;
     }
     await this.unserved.lookAtSome();
+  }
+
+  /** One that cannot be mended keeps nobody from the others. */
+  private async tryToMend(name: string): Promise<boolean> {
+    try {
+      await this.mend(name);
+      return true;
+    } catch (error) {
+      if (error instanceof BackendUnavailableError) throw error;
+      this.logger.error(`The schedule "${name}" cannot send its jobs: ${(error as Error).message}`);
+      return false;
+    }
   }
 
   private async mend(name: string): Promise<void> {

@@ -44,12 +44,24 @@ export interface FiredRun {
   readonly by?: 'trigger' | 'backfill';
 }
 
+/** Jobs that are to be sent for times that are due, and what that settles. @internal */
+export interface FireIntent {
+  /** In the order of their times. */
+  readonly runs: readonly FiredRun[];
+  /** The last nominal time that is settled by it. */
+  readonly until: number;
+  readonly missed: number;
+  readonly skipped: number;
+}
+
 /** @internal */
 export interface ScheduleState {
   /** When it was made, resumed, or given other times: what was due before is nobody's. */
   readonly since: number;
   /** The last nominal time that is settled, whether it was sent or not. */
   readonly last?: number;
+  /** What somebody has begun to send, where one job too many must not be: whoever finds it ends it before all else. */
+  readonly sending?: FireIntent;
   readonly paused?: { readonly at: number; readonly reason?: string };
   /** Of one of the code: since when no live process has it. */
   readonly undeclared?: number;
