@@ -149,6 +149,7 @@ export type { LimitAlgorithm } from './backend/limits.js';
 
 export { Cron, Every, type CronOptions, type DeclaredScheduleOptions, type EveryOptions } from './schedule/schedule.decorators.js';
 export type { MissedPolicy } from './schedule/due-fires.js';
+export { nextTimes, type NextTimesOptions, type ScheduleTimes } from './schedule/next-times.js';
 export type { ScheduleInfo, ScheduleRun } from './schedule/schedule-info.js';
 export type { CronZone, SchedulePolicies } from './schedule/schedule-options.js';
 export type { OverlapPolicy } from './schedule/schedule-record.js';

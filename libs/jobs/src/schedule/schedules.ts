@@ -8,6 +8,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import type { Duration } from '../options/jobs-options.js';
 import type { TaskRef } from '../task/task-reference.js';
 import { timesOf } from './next-fire.js';
+import type { ScheduleTimes } from './next-times.js';
 import { ScheduleClock } from './schedule-clock.js';
 import { isSameSpec, ScheduleDeclarations } from './schedule-declarations.js';
 import { idOf, ScheduleFires } from './schedule-fires.js';
@@ -15,12 +16,10 @@ import { infoOf, type ScheduleInfo } from './schedule-info.js';
 import {
   assertScheduleKeys,
   asSchedule,
-  cronTiming,
-  everyTiming,
   POLICY_KEYS,
   readPolicies,
   requireScheduleName,
-  type CronZone,
+  timingOf,
   type SchedulePolicies,
 } from './schedule-options.js';
 import { ScheduleRecords } from './schedule-records.js';
@@ -28,11 +27,7 @@ import { newState, RUNS_KEPT, type FiredRun, type ScheduleRecord, type ScheduleS
 import { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule.errors.js';
 
 /** What is common to {@link NewSchedule} and {@link ScheduleChange}. @publicApi */
-export interface ScheduleSettings extends SchedulePolicies, CronZone {
-  /** A cron expression, as {@link Cron} takes it; or `every`. */
-  readonly cron?: string;
-  /** An interval, as {@link Every} takes it; or `cron`. */
-  readonly every?: Duration;
+export interface ScheduleSettings extends SchedulePolicies, ScheduleTimes {
   /** Whose it is, for {@link Schedules.list}: 1 to 200 characters, of which the first is no `#`. @default nobody's */
   readonly owner?: string;
   /** For people; at most 500 characters. @default none */
@@ -260,15 +255,9 @@ export class Schedules {
   }
 
   private async specOf(schedule: Omit<NewSchedule, 'name'>, place: string): Promise<ScheduleSpec> {
-    const { cron, every, owner, description, payload, task } = schedule;
-    if ((cron === undefined) === (every === undefined)) {
-      throw new InvalidScheduleError(place, 'must have "cron" or "every", one of the two.');
-    }
-    if (every !== undefined && (schedule.timeZone !== undefined || schedule.utcOffset !== undefined)) {
-      throw new InvalidScheduleError(place, 'has a zone beside "every", which has none: leave it out.');
-    }
+    const { owner, description, payload, task } = schedule;
+    const timing = timingOf(schedule, place);
     asEnqueueError(() => assertTaskRef(task as TaskRef, 'task'));
-    const timing = cron === undefined ? everyTiming(every, place) : cronTiming(cron, schedule, place);
     const given = Object.fromEntries(JOB_KEYS.flatMap((key) => (schedule[key] === undefined ? [] : [[key, schedule[key]]])));
     return {
       timing,
