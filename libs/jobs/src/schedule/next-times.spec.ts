@@ -1,4 +1,4 @@
-import { nextTimes } from './next-times.js';
+import { nextTimes, type ScheduleTimes } from './next-times.js';
 import { InvalidScheduleError } from './schedule.errors.js';
 
 const isoOf = (times: Date[]): string[] => times.map((time) => time.toISOString());
@@ -33,7 +33,7 @@ describe('nextTimes', () => {
     expect(times[0]!.getTime()).toBeGreaterThan(now);
   });
 
-  it.each([
+  it.each<[object, string]>([
     [{ cron: '61 * * * *' }, 'has no cron expression in "61 * * * *": invalid value for minute: 61.'],
     [
       { cron: '* * * *' },
@@ -47,7 +47,7 @@ describe('nextTimes', () => {
     [{}, 'must have "cron" or "every", one of the two.'],
     [{ every: '10ms' }, 'must have an interval from 1 second to 366 days'],
     [{ crom: '0 6 * * *' }, 'has no option "crom". Known here: cron, every, timeZone, utcOffset.'],
-  ])('refuses %j', (times, problem) => {
+  ])('refuses %j', (times: ScheduleTimes, problem) => {
     expect(problemOf(() => nextTimes(times))).toContain(problem);
   });
 

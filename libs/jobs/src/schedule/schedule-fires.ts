@@ -72,13 +72,19 @@ export class ScheduleFires {
     const { overlap, maxRuns = Infinity } = spec;
     const fires = due.slice(0, Math.max(0, maxRuns - state.sent));
     if (overlap === 'allow' || overlap === 'queue' || fires.length === 0) return fires;
-    const last = state.runs[0];
-    const status = last && (await this.client.status(last.id));
-    const isRunning = status !== undefined && !status.terminal;
-    if (overlap === 'skip' && isRunning) return [];
-    if (isRunning) await this.cancel(last!.id);
+    const running = await this.running(state.runs);
+    if (overlap === 'skip' && running.length > 0) return [];
+    for (const id of running) await this.cancel(id);
     // Of several, each would overlap with the one after it.
     return fires.slice(-1);
+  }
+
+  /** Of the last run and those that were sent by hand after it: each of them may outlast the others. */
+  private async running(runs: readonly FiredRun[]): Promise<string[]> {
+    const last = runs.findIndex(({ by }) => by === undefined);
+    const recent = last === -1 ? runs : runs.slice(0, last + 1);
+    const statuses = await Promise.all(recent.map(({ id }) => this.client.status(id)));
+    return recent.flatMap(({ id }, n) => (statuses[n]?.terminal === false ? [id] : []));
   }
 
   private async cancel(id: string): Promise<void> {

@@ -11,8 +11,9 @@ import type { OverlapPolicy, ScheduleSpec } from './schedule-record.js';
 /** What a schedule does beside firing. @publicApi */
 export interface SchedulePolicies {
   /**
-   * When the schedule's last job has not ended as the next is due: `allow` sends it all the same; `skip` does not, and counts
-   * it; `queue` sends it, and it begins when those before it have ended; `cancel-previous` cancels the last one.
+   * When the schedule's last job, or one that was triggered after it, has not ended as the next is due: `allow` sends it all
+   * the same; `skip` does not, and counts it; `queue` sends it, and it begins when those before it have ended;
+   * `cancel-previous` cancels what has not ended.
    *
    * @default 'allow'
    */

@@ -48,6 +48,12 @@ export type NewSchedule<Payload = unknown> = ScheduleSettings & {
   readonly task: TaskRef<Payload, unknown>;
 } & (undefined extends Payload ? { readonly payload?: Payload } : { readonly payload: Payload });
 
+/** What {@link Schedules.update} takes: what is left out, or undefined, stays. @publicApi */
+export interface ScheduleChange<Payload = unknown> extends ScheduleSettings {
+  readonly task?: TaskRef<Payload, unknown>;
+  readonly payload?: Payload;
+}
+
 /** Which schedules {@link Schedules.list} gives. @publicApi */
 export interface ScheduleFilter {
   readonly owner?: string;
@@ -118,15 +124,16 @@ export class Schedules {
    * @throws {@link ScheduleNotFoundError}, {@link InvalidScheduleError}, and {@link ScheduleExistsError} for one that the
    * code has.
    */
-  async update(name: string, change: Partial<Omit<NewSchedule, 'name'>>): Promise<ScheduleInfo> {
+  async update<Payload>(name: string, change: ScheduleChange<Payload>): Promise<ScheduleInfo> {
     const place = `the schedule "${name}"`;
     assertScheduleKeys(change, KEYS.filter((key) => key !== 'name'), place);
+    const given: ScheduleChange = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
     for (;;) {
       const found = await this.records.read(name);
       if (!found) throw new ScheduleNotFoundError(name);
       const { record, version } = found;
       if (record.by === 'code') throw inCode(name, 'Change its decorator');
-      const spec = await this.specOf({ ...settingsOf(record.spec, change), ...change } as NewSchedule, place);
+      const spec = await this.specOf({ ...settingsOf(record.spec, given), ...given } as NewSchedule, place);
       const now = Date.now();
       const isRetimed = !isSameSpec({ ...record.spec, timing: spec.timing }, record.spec);
       const state = isRetimed ? { ...record.state, since: now, last: now } : record.state;
@@ -183,6 +190,7 @@ export class Schedules {
   async delete(name: string): Promise<boolean> {
     const found = await this.records.read(name);
     if (found?.record.by === 'code') throw inCode(name, 'Remove its decorator, or say { disabled: true } there');
+    if (!found) return false;
     const wasThere = await this.records.remove(name);
     await this.clock.disarm(name);
     return wasThere;
@@ -280,20 +288,28 @@ function inCode(name: string, fix: string): ScheduleExistsError {
 }
 
 /** Its settings as they were given, but what the change replaces. */
-function settingsOf(spec: ScheduleSpec, change: Partial<NewSchedule>): Partial<NewSchedule> {
+function settingsOf(spec: ScheduleSpec, change: ScheduleChange): ScheduleChange {
   const { template, timing, overlap, missed, within, jitter, start, end, maxRuns, owner, description } = spec;
   const isRetimed = change.cron !== undefined || change.every !== undefined;
+  const isRezoned = change.timeZone !== undefined || change.utcOffset !== undefined;
   const times =
     'every' in timing
       ? { every: timing.every }
-      : { cron: timing.cron, ...(timing.zone !== undefined && { timeZone: timing.zone }), ...(timing.offset !== undefined && { utcOffset: timing.offset }) };
+      : {
+          cron: timing.cron,
+          ...(timing.zone !== undefined && !isRezoned && { timeZone: timing.zone }),
+          ...(timing.offset !== undefined && !isRezoned && { utcOffset: timing.offset }),
+        };
+  // The other name of an overlap.
+  const { waitForCompletion } = change;
+  const isOverlapping = waitForCompletion === true || (waitForCompletion === false && overlap === 'skip');
   const { cron: _cron, every: _every, ...zone } = times as { cron?: string; every?: number; timeZone?: string; utcOffset?: number };
   const task = { name: template.task, options: { retry: { attempts: template.attempts } } } as unknown as TaskRef;
   return {
     ...(isRetimed ? (change.cron !== undefined ? zone : {}) : times),
     task: task as NewSchedule['task'],
     payload: template.payload,
-    overlap,
+    ...(!isOverlapping && { overlap }),
     missed,
     missedWithin: within,
     ...(jitter !== undefined && { jitter }),
