@@ -163,6 +163,15 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     const every = await app.jobs.schedules.update('changed', { every: '1h' });
     expect(every).toMatchObject({ every: HOUR });
     expect(every).not.toHaveProperty('cron');
+    const rezoned = await app.jobs.schedules.update('changed', { cron: '0 7 * * *', utcOffset: 60 });
+    expect(rezoned).toMatchObject({ cron: '0 7 * * *', utcOffset: 60 });
+    const zoned = await app.jobs.schedules.update('changed', { timeZone: 'Europe/Berlin', cron: undefined } as never);
+    expect(zoned).toMatchObject({ cron: '0 7 * * *', timeZone: 'Europe/Berlin' });
+    expect(zoned).not.toHaveProperty('utcOffset');
+    expect(await app.jobs.schedules.update('changed', { waitForCompletion: false })).toMatchObject({
+      overlap: 'allow',
+    });
+    expect(await app.jobs.schedules.update('changed', { waitForCompletion: true })).toMatchObject({ overlap: 'skip' });
     await expect(app.jobs.schedules.update('none', { every: '1h' })).rejects.toThrow(ScheduleNotFoundError);
     await expect(app.jobs.schedules.update('changed', { name: 'other' } as never)).rejects.toThrow(
       'has no option "name"',
@@ -199,6 +208,23 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     expect(sent).toBe(0);
     await expect(app.jobs.schedules.trigger('none')).rejects.toThrow(ScheduleNotFoundError);
   });
+
+  it.each(['a\u0000b', '', '../of-ada', 'x'.repeat(5_000)])(
+    '[S3] of a name that is none there is no schedule',
+    async (name) => {
+      const { schedules } = app.jobs;
+      expect(await schedules.get(name)).toBeUndefined();
+      expect(await schedules.delete(name)).toBe(false);
+      for (const asked of [
+        schedules.pause(name),
+        schedules.resume(name),
+        schedules.trigger(name),
+        schedules.next(name),
+      ]) {
+        await expect(asked).rejects.toThrow(ScheduleNotFoundError);
+      }
+    },
+  );
 
   it('[S3] tells its next times', async () => {
     await create({ name: 'berlin', cron: '0 6 * * *', timeZone: 'Europe/Berlin' });
@@ -316,6 +342,21 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     reports.open.reach();
     await eventually(() => reports.ran.length > 1, { timeout: 30_000 });
     expect(reports.together).toBe(1);
+  });
+
+  it('[S4] with skip none is sent while one before the last still runs', async () => {
+    await create({ name: 'skips-both', task: slow as never, every: '1s', cron: undefined, overlap: 'skip' });
+    await untilRan(1);
+    const { overlap } = await app.jobs.schedules.update('skips-both', { task: make });
+    expect(overlap).toBe('skip');
+    // Sent by hand, and over at once.
+    const short = await app.jobs.schedules.trigger('skips-both');
+    await short.result();
+    const { skippedCount } = await info('skips-both');
+    await eventually(async () => (await info('skips-both')).skippedCount > skippedCount + 1, { timeout: 30_000 });
+    expect(reports.ran).toHaveLength(2);
+    reports.open.reach();
+    await eventually(() => reports.ran.length > 2, { timeout: 30_000 });
   });
 
   it('[S4] with queue they run one after another', async () => {

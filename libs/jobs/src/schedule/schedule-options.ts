@@ -11,8 +11,9 @@ import type { OverlapPolicy, ScheduleSpec } from './schedule-record.js';
 /** What a schedule does beside firing. @publicApi */
 export interface SchedulePolicies {
   /**
-   * When the schedule's last job has not ended as the next is due: `allow` sends it all the same; `skip` does not, and counts
-   * it; `queue` sends it, and it begins when those before it have ended; `cancel-previous` cancels the last one.
+   * When the schedule's last job, or one that was triggered after it, has not ended as the next is due: `allow` sends it all
+   * the same; `skip` does not, and counts it; `queue` sends it, and it begins when those before it have ended;
+   * `cancel-previous` cancels what has not ended.
    *
    * @default 'allow'
    */
@@ -72,6 +73,11 @@ export function cronTiming(expression: unknown, { timeZone, utcOffset }: CronZon
       `must have a cron expression like '0 2 * * *', but it is ${shown(expression)}.`,
     );
   }
+  // The parser takes a date, too, for the one time.
+  if (/^\s*\d{4}-\d/.test(expression)) {
+    const fix = 'For one time say { runAt } to enqueue(), or { every, startAt, maxRuns: 1 }';
+    throw new InvalidScheduleError(place, `has no cron expression in ${shown(expression)}: it is a date. ${fix}.`);
+  }
   if (timeZone !== undefined && utcOffset !== undefined) {
     throw new InvalidScheduleError(place, 'must have "timeZone" or "utcOffset", not both: leave one of them out.');
   }
@@ -95,13 +101,27 @@ export function cronTiming(expression: unknown, { timeZone, utcOffset }: CronZon
   try {
     next = new FireTimes(timing).after(Date.now());
   } catch (error) {
-    const reason = (error as Error).message.replace(/^CronPattern: /, '');
-    throw new InvalidScheduleError(place, `has no cron expression in ${shown(expression)}: ${reason}`, {
-      cause: error,
-    });
+    throw new InvalidScheduleError(
+      place,
+      `has no cron expression in ${shown(expression)}: ${reasonOf(error as Error)}.`,
+      {
+        cause: error,
+      },
+    );
   }
   if (next !== undefined) return timing;
   throw new InvalidScheduleError(place, `never fires: no day is one of ${shown(expression)}. Mend the expression.`);
+}
+
+/** Of what has a cron expression or an interval. @throws {@link InvalidScheduleError} @internal */
+export function timingOf(given: CronZone & { cron?: string; every?: Duration }, place: string): Timing {
+  const { cron, every, timeZone, utcOffset } = given;
+  if ((cron === undefined) === (every === undefined)) {
+    throw new InvalidScheduleError(place, 'must have "cron" or "every", one of the two.');
+  }
+  if (every === undefined) return cronTiming(cron, given, place);
+  if (timeZone === undefined && utcOffset === undefined) return everyTiming(every, place);
+  throw new InvalidScheduleError(place, 'has a zone beside "every", which has none: leave it out.');
 }
 
 /** @throws {@link InvalidScheduleError} @internal */
@@ -191,6 +211,14 @@ export function asSchedule<T>(place: string, read: () => T): T {
       cause: error,
     });
   }
+}
+
+/** What the parser says, as a part of our sentence: of fields it knows a seventh, which is not taken here. */
+function reasonOf({ message }: Error): string {
+  if (/parts are required|requires exactly/.test(message))
+    return 'it must have five fields, or six with the seconds first';
+  const reason = message.replace(/^Cron[A-Za-z]*: /, '').replace(/\.$/, '');
+  return reason.charAt(0).toLowerCase() + reason.slice(1);
 }
 
 function isZone(zone: unknown): boolean {

@@ -4,6 +4,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import type { StoredSchedule } from '../backend/schedule-store.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { ScheduleNotFoundError } from './schedule.errors.js';
+import { SCHEDULE_NAME } from './schedule-options.js';
 import type { ScheduleRecord } from './schedule-record.js';
 import { nextFire } from './next-fire.js';
 
@@ -26,6 +27,8 @@ export class ScheduleRecords {
   ) {}
 
   async read(name: string): Promise<FoundSchedule | undefined> {
+    // Names come from requests, and there are texts that Postgres refuses.
+    if (!SCHEDULE_NAME.test(name)) return undefined;
     const stored = await this.client.reach(() => this.backend.schedules.read(name));
     return stored && found(stored);
   }

@@ -3,7 +3,12 @@ export class InvalidScheduleError extends TypeError {
   override readonly name = 'InvalidScheduleError';
 
   /** @internal */
-  constructor(place: string, problem: string, options?: ErrorOptions) {
+  constructor(
+    place: string,
+    /** The message without the place, to go on after "the schedule": for people who gave the settings, such as users. */
+    readonly problem: string,
+    options?: ErrorOptions,
+  ) {
     super(`nestjs-jobs: ${place} ${problem}`, options);
   }
 }

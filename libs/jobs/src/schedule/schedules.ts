@@ -8,6 +8,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import type { Duration } from '../options/jobs-options.js';
 import type { TaskRef } from '../task/task-reference.js';
 import { nextFire, timesOf } from './next-fire.js';
+import type { ScheduleTimes } from './next-times.js';
 import { ScheduleClock } from './schedule-clock.js';
 import { isSameSpec, ScheduleDeclarations } from './schedule-declarations.js';
 import { idOf, ScheduleFires } from './schedule-fires.js';
@@ -15,12 +16,10 @@ import { infoOf, type ScheduleInfo } from './schedule-info.js';
 import {
   assertScheduleKeys,
   asSchedule,
-  cronTiming,
-  everyTiming,
   POLICY_KEYS,
   readPolicies,
   requireScheduleName,
-  type CronZone,
+  timingOf,
   type SchedulePolicies,
 } from './schedule-options.js';
 import { ScheduleRecords } from './schedule-records.js';
@@ -28,11 +27,7 @@ import { newState, RUNS_KEPT, type FiredRun, type ScheduleRecord, type ScheduleS
 import { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule.errors.js';
 
 /** What is common to {@link NewSchedule} and {@link ScheduleChange}. @publicApi */
-export interface ScheduleSettings extends SchedulePolicies, CronZone {
-  /** A cron expression, as {@link Cron} takes it; or `every`. */
-  readonly cron?: string;
-  /** An interval, as {@link Every} takes it; or `cron`. */
-  readonly every?: Duration;
+export interface ScheduleSettings extends SchedulePolicies, ScheduleTimes {
   /** Whose it is, for {@link Schedules.list}: 1 to 200 characters, of which the first is no `#`. @default nobody's */
   readonly owner?: string;
   /** For people; at most 500 characters. @default none */
@@ -52,6 +47,12 @@ export type NewSchedule<Payload = unknown> = ScheduleSettings & {
   readonly name: string;
   readonly task: TaskRef<Payload, unknown>;
 } & (undefined extends Payload ? { readonly payload?: Payload } : { readonly payload: Payload });
+
+/** What {@link Schedules.update} takes: what is left out, or undefined, stays. @publicApi */
+export interface ScheduleChange<Payload = unknown> extends ScheduleSettings {
+  readonly task?: TaskRef<Payload, unknown>;
+  readonly payload?: Payload;
+}
 
 /** Which schedules {@link Schedules.list} gives. @publicApi */
 export interface ScheduleFilter {
@@ -138,19 +139,20 @@ export class Schedules {
    * @throws {@link ScheduleNotFoundError}, {@link InvalidScheduleError}, and {@link ScheduleExistsError} for one that the
    * code has.
    */
-  async update(name: string, change: Partial<Omit<NewSchedule, 'name'>>): Promise<ScheduleInfo> {
+  async update<Payload>(name: string, change: ScheduleChange<Payload>): Promise<ScheduleInfo> {
     const place = `the schedule "${name}"`;
     assertScheduleKeys(
       change,
       KEYS.filter((key) => key !== 'name'),
       place,
     );
+    const given: ScheduleChange = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
     for (;;) {
       const found = await this.records.read(name);
       if (!found) throw new ScheduleNotFoundError(name);
       const { record, version } = found;
       if (record.by === 'code') throw inCode(name, 'Change its decorator');
-      const spec = await this.specOf({ ...settingsOf(record.spec, change), ...change } as NewSchedule, place);
+      const spec = await this.specOf({ ...settingsOf(record.spec, given), ...given } as NewSchedule, place);
       const now = Date.now();
       const isRetimed = !isSameSpec({ ...record.spec, timing: spec.timing }, record.spec);
       const state = isRetimed ? { ...record.state, since: now, last: now } : record.state;
@@ -208,6 +210,7 @@ export class Schedules {
     const found = await this.records.read(name);
     if (found?.record.by === 'code' && found.record.state.undeclared === undefined)
       throw inCode(name, 'Remove its decorator, or say { disabled: true } there');
+    if (!found) return false;
     const wasThere = await this.records.remove(name);
     await this.clock.disarm(name);
     return wasThere;
@@ -300,15 +303,9 @@ export class Schedules {
   }
 
   private async specOf(schedule: Omit<NewSchedule, 'name'>, place: string): Promise<ScheduleSpec> {
-    const { cron, every, owner, description, payload, task } = schedule;
-    if ((cron === undefined) === (every === undefined)) {
-      throw new InvalidScheduleError(place, 'must have "cron" or "every", one of the two.');
-    }
-    if (every !== undefined && (schedule.timeZone !== undefined || schedule.utcOffset !== undefined)) {
-      throw new InvalidScheduleError(place, 'has a zone beside "every", which has none: leave it out.');
-    }
+    const { owner, description, payload, task } = schedule;
+    const timing = timingOf(schedule, place);
     asEnqueueError(() => assertTaskRef(task as TaskRef, 'task'));
-    const timing = cron === undefined ? everyTiming(every, place) : cronTiming(cron, schedule, place);
     const given = Object.fromEntries(
       JOB_KEYS.flatMap((key) => (schedule[key] === undefined ? [] : [[key, schedule[key]]])),
     );
@@ -335,17 +332,21 @@ function inCode(name: string, fix: string): ScheduleExistsError {
 }
 
 /** Its settings as they were given, but what the change replaces. */
-function settingsOf(spec: ScheduleSpec, change: Partial<NewSchedule>): Partial<NewSchedule> {
+function settingsOf(spec: ScheduleSpec, change: ScheduleChange): ScheduleChange {
   const { template, timing, overlap, missed, within, jitter, start, end, maxRuns, owner, description } = spec;
   const isRetimed = change.cron !== undefined || change.every !== undefined;
+  const isRezoned = change.timeZone !== undefined || change.utcOffset !== undefined;
   const times =
     'every' in timing
       ? { every: timing.every }
       : {
           cron: timing.cron,
-          ...(timing.zone !== undefined && { timeZone: timing.zone }),
-          ...(timing.offset !== undefined && { utcOffset: timing.offset }),
+          ...(timing.zone !== undefined && !isRezoned && { timeZone: timing.zone }),
+          ...(timing.offset !== undefined && !isRezoned && { utcOffset: timing.offset }),
         };
+  // The other name of an overlap.
+  const { waitForCompletion } = change;
+  const isOverlapping = waitForCompletion === true || (waitForCompletion === false && overlap === 'skip');
   const {
     cron: _cron,
     every: _every,
@@ -356,7 +357,7 @@ function settingsOf(spec: ScheduleSpec, change: Partial<NewSchedule>): Partial<N
     ...(isRetimed ? (change.cron !== undefined ? zone : {}) : times),
     task: task as NewSchedule['task'],
     payload: template.payload,
-    overlap,
+    ...(!isOverlapping && { overlap }),
     missed,
     missedWithin: within,
     ...(jitter !== undefined && { jitter }),
