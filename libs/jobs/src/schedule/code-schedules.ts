@@ -73,6 +73,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     let pause = this.options.lease / PER_LEASE;
     try {
       await this.backend.whenReady(this.options.connectTimeout);
+      // In this order: who stores a schedule has announced it before, so that none is found here without its process.
+      const stored = await this.stored();
       const others = await this.announced();
       for (const [name, own] of this.own) {
         const since = others.flatMap((each) => (each[name]?.hash === own.hash ? [each[name].since] : []));
@@ -82,7 +84,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
         [...this.own].map(([name, { hash, since }]) => [name, { hash, since }]),
       );
       if (this.own.size > 0) await this.backend.ledger.put(COLLECTION, this.key, mine, this.options.lease);
-      const changes = await this.reconcile([...others, mine]);
+      const changes = await this.reconcile(stored, [...others, mine]);
       this.report(changes);
     } catch (error) {
       this.logger.debug(`Schedules of the code are not looked at: ${(error as Error).message}`);
@@ -97,15 +99,21 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     return records.flatMap(({ key, value }) => (key === this.key ? [] : [value as unknown as Announced]));
   }
 
-  private async reconcile(announced: readonly Announced[]): Promise<Changes> {
-    const changes: Changes = { added: [], changed: [], removed: [], kept: [] };
+  private async stored(): Promise<ReadonlyMap<string, FoundSchedule>> {
     const stored = new Map<string, FoundSchedule>();
     for (let cursor: string | undefined; ;) {
       const page = await this.records.list({ cursor, limit: PAGE, owner: IN_CODE });
       for (const each of page.schedules) stored.set(each.name, each);
-      if (page.cursor === undefined) break;
+      if (page.cursor === undefined) return stored;
       cursor = page.cursor;
     }
+  }
+
+  private async reconcile(
+    stored: ReadonlyMap<string, FoundSchedule>,
+    announced: readonly Announced[],
+  ): Promise<Changes> {
+    const changes: Changes = { added: [], changed: [], removed: [], kept: [] };
     for (const [name, { schedule, hash }] of this.own) {
       if (newestOf(name, announced) !== hash) continue;
       await this.store(schedule, stored.get(name), changes);
