@@ -7,7 +7,9 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleClock } from './schedule-clock.js';
+import { onceAt } from './once.js';
 import { ScheduleDeclarations, type CodeSchedule } from './schedule-declarations.js';
+import { ScheduleFires } from './schedule-fires.js';
 import { IN_CODE, ScheduleRecords, type FoundSchedule } from './schedule-records.js';
 import { newState, type ScheduleRecord, type ScheduleSpec } from './schedule-record.js';
 
@@ -49,6 +51,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly declarations: ScheduleDeclarations,
     private readonly records: ScheduleRecords,
     private readonly clock: ScheduleClock,
+    private readonly fires: ScheduleFires,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -56,7 +59,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   /** Waits for a store that is there, so that after the boot the schedules are those of the code. */
   async onApplicationBootstrap(): Promise<void> {
     for (const schedule of this.declarations.all()) {
-      this.own.set(schedule.name, { schedule, hash: hashOf(schedule.spec), since: Date.now() });
+      this.own.set(schedule.name, { schedule, hash: declaredHash(schedule.spec), since: Date.now() });
     }
     this.looking = this.keepAnnounced();
     await settlesWithin(this.options.connectTimeout, this.looking);
@@ -91,7 +94,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       pause = TRIED_AGAIN_AFTER;
     }
     if (this.isStopped) return;
-    this.timer = setTimeout(() => (this.looking = this.keepAnnounced()), pause).unref();
+    this.timer = setTimeout(() => void (this.looking = this.keepAnnounced()), pause).unref();
   }
 
   private async announced(): Promise<Announced[]> {
@@ -116,7 +119,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     const changes: Changes = { added: [], changed: [], removed: [], kept: [] };
     for (const [name, { schedule, hash }] of this.own) {
       if (newestOf(name, announced) !== hash) continue;
-      await this.store(schedule, stored.get(name), changes);
+      const isStarting = this.isFirst && announced.filter((each) => name in each).length === 1;
+      await this.store(schedule, stored.get(name), isStarting, changes);
     }
     for (const [name, { version }] of stored) {
       if (announced.some((each) => name in each)) {
@@ -131,11 +135,13 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async store(
-    { name, spec }: CodeSchedule,
+    { name, spec: declared }: CodeSchedule,
     stored: FoundSchedule | undefined,
+    isStarting: boolean,
     { added, changed }: Changes,
   ): Promise<void> {
     const now = Date.now();
+    const spec = timedFrom(declared, now);
     if (!stored) {
       const record: ScheduleRecord = { spec, by: 'code', createdAt: now, state: newState(now) };
       if (!(await this.records.write(name, 0, record))) {
@@ -145,17 +151,24 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
         }
         return;
       }
-      await this.clock.arm(name, spec);
+      await this.arm(name, spec);
       added.push(name);
       return;
     }
     const { record, version } = stored;
-    if (hashOf(record.spec) === hashOf(spec)) return;
+    const beginsAnew = isStarting && spec.delay !== undefined;
+    if (!beginsAnew && declaredHash(record.spec) === declaredHash(declared)) return;
     const hasOtherTimes = hashOf([record.spec.timing]) !== hashOf([spec.timing]);
     const state = hasOtherTimes ? { ...record.state, since: now, last: now } : record.state;
     if (!(await this.records.write(name, version, { ...record, spec, state }))) return;
+    await this.arm(name, spec);
+    if (!beginsAnew) changed.push(name);
+  }
+
+  private async arm(name: string, spec: ScheduleSpec): Promise<void> {
     await this.clock.arm(name, spec);
-    changed.push(name);
+    // A time that passes before its alarm is set has none.
+    if (spec.delay !== undefined && spec.end! <= Date.now()) await this.fires.fire(name);
   }
 
   private report(changes: Changes): void {
@@ -178,6 +191,17 @@ function newestOf(name: string, announced: readonly Announced[]): string | undef
   }
   const [newest] = [...since].sort(([a, at], [b, bt]) => bt - at || (a < b ? -1 : 1));
   return newest?.[0];
+}
+
+/** With its time, when that is counted from now. */
+function timedFrom(spec: ScheduleSpec, now: number): ScheduleSpec {
+  // Later than what the record begins with, or it would have passed before.
+  return spec.delay === undefined ? spec : { ...spec, ...onceAt(now + Math.max(1, spec.delay)) };
+}
+
+/** Of what the code says: the same for a time that is counted from the start, whenever that was. */
+function declaredHash(spec: ScheduleSpec): string {
+  return hashOf(spec.delay === undefined ? spec : { ...spec, ...onceAt(0) });
 }
 
 function hashOf(spec: ScheduleSpec | readonly unknown[]): string {

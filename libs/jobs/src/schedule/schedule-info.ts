@@ -1,6 +1,7 @@
 import type { Timing } from './fire-times.js';
 import type { MissedPolicy } from './due-fires.js';
 import { nextFire } from './next-fire.js';
+import { isOnce } from './once.js';
 import type { FiredRun, OverlapPolicy, ScheduleRecord } from './schedule-record.js';
 
 /** A job that a schedule has sent. @publicApi */
@@ -67,7 +68,7 @@ export function infoOf(name: string, record: ScheduleRecord): ScheduleInfo {
     name,
     task: template.task,
     queue: template.queue,
-    ...timingOf(spec.timing),
+    ...(!isOnce(spec) && timingOf(spec.timing)),
     ...(template.payload !== undefined && { payload: template.payload }),
     overlap,
     missed,
