@@ -166,5 +166,11 @@ export type { ScheduleInfo, ScheduleRun } from './schedule/schedule-info.js';
 export type { CronZone, SchedulePolicies } from './schedule/schedule-options.js';
 export type { OverlapPolicy } from './schedule/schedule-record.js';
 export { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule/schedule.errors.js';
-export { Schedules, type NewSchedule, type ScheduleChange, type ScheduleFilter, type ScheduleSettings } from './schedule/schedules.js';
+export {
+  Schedules,
+  type NewSchedule,
+  type ScheduleChange,
+  type ScheduleFilter,
+  type ScheduleSettings,
+} from './schedule/schedules.js';
 export type { JobSchedule } from './execution/job-facts.js';

@@ -1,5 +1,6 @@
 import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { DiscoveryModule, ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { Adopted } from './nest-schedule/nest-schedule-adoption.js';
 import { QUEUE_BACKEND } from './backend/backend.tokens.js';
 import { openBackend } from './backend/open-backend.js';
 import type { QueueBackend } from './backend/queue-backend.js';
@@ -43,6 +44,7 @@ import { ScheduleFires } from './schedule/schedule-fires.js';
 import { ScheduleRecords } from './schedule/schedule-records.js';
 import { ScheduleTurns } from './schedule/schedule-turns.js';
 import { Schedules } from './schedule/schedules.js';
+import type { TaskDefinition } from './task/task-definition.js';
 import { TaskExplorer } from './task/task.explorer.js';
 import { TaskRegistry } from './task/task.registry.js';
 import { TaskSettings } from './task/task.settings.js';
@@ -146,6 +148,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
     private readonly routing: Routing,
     private readonly schedules: ScheduleDeclarations,
     private readonly queues: Queues,
+    private readonly moduleRef: ModuleRef,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -154,15 +157,24 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
 
   async onModuleInit(): Promise<void> {
     try {
-      this.registry.fill(this.explorer.explore());
+      const tasks = this.explorer.explore();
+      const adopted = await this.adopt(tasks);
+      this.registry.fill([...tasks, ...adopted.tasks]);
       this.limits.declareAll();
       await this.routing.open();
-      await this.schedules.read();
+      await this.schedules.read(adopted.schedules);
     } catch (error) {
       // Nest runs no shutdown hooks after a boot that failed.
       await this.backend.close(this.options.connectTimeout);
       throw error;
     }
+  }
+
+  /** Apps that do not ask for it need not load it. */
+  private async adopt(tasks: readonly TaskDefinition[]): Promise<Adopted> {
+    if (!this.options.adoptNestSchedule) return { tasks: [], schedules: [] };
+    const { NestScheduleAdoption } = await import('./nest-schedule/nest-schedule-adoption.js');
+    return (await this.moduleRef.create(NestScheduleAdoption)).adopt(tasks);
   }
 
   async onApplicationShutdown(): Promise<void> {

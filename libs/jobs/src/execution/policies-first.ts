@@ -51,8 +51,8 @@ export function withPoliciesFirst(
     const run = (): Promise<unknown> => interceptorsConsumer.intercept(rest, args, instance, callback, next, type);
     const job = args[1] as JobContext;
     const own = ofJob?.(job);
-    if (own) return runUnder([own, ...policies], args[0], job, run);
-    return policies.length === 0 ? begin(job, run) : runUnder(policies, args[0], job, run);
+    if (own) return underPolicies([own, ...policies], args[0], job, run);
+    return policies.length === 0 ? begin(job, run) : underPolicies(policies, args[0], job, run);
   };
   const reordered: Inside = { interceptorsConsumer: { intercept } };
   return Object.assign(Object.create(creator) as ExternalContextCreator, reordered);
@@ -66,8 +66,12 @@ function part(interceptors: readonly NestInterceptor[], handler: object, ofQueue
   return { policies: all, rest: ordered.slice(count) };
 }
 
-/** Each of them may have waited for the store, or for its time: the attempt may be over by then, or be somebody else's. */
-async function runUnder(
+/**
+ * Each of them may have waited for the store, or for its time: the attempt may be over by then, or be somebody else's.
+ *
+ * @internal
+ */
+export async function underPolicies(
   policies: readonly TaskPolicy[],
   payload: unknown,
   job: JobContext,
@@ -79,7 +83,7 @@ async function runUnder(
     if (over) throw over;
   }
   if (first < policies.length) {
-    return policies[first]!(job, payload, () => runUnder(policies, payload, job, run, first + 1));
+    return policies[first]!(job, payload, () => underPolicies(policies, payload, job, run, first + 1));
   }
   const value = await begin(job, run);
   return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;

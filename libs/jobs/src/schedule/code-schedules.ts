@@ -7,7 +7,9 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleClock } from './schedule-clock.js';
+import { onceAt } from './once.js';
 import { ScheduleDeclarations, type CodeSchedule } from './schedule-declarations.js';
+import { ScheduleFires } from './schedule-fires.js';
 import { IN_CODE, ScheduleRecords, type FoundSchedule } from './schedule-records.js';
 import { newState, type ScheduleRecord, type ScheduleSpec } from './schedule-record.js';
 
@@ -51,6 +53,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly declarations: ScheduleDeclarations,
     private readonly records: ScheduleRecords,
     private readonly clock: ScheduleClock,
+    private readonly fires: ScheduleFires,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -58,7 +61,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   /** Waits for a store that is there, so that after the boot the schedules are those of the code. */
   async onApplicationBootstrap(): Promise<void> {
     for (const schedule of this.declarations.all()) {
-      this.own.set(schedule.name, { schedule, hash: hashOf(schedule.spec), since: Date.now() });
+      this.own.set(schedule.name, { schedule, hash: declaredHash(schedule.spec), since: Date.now() });
     }
     this.looking = this.keepAnnounced();
     if (this.own.size > 0) await settlesWithin(this.options.connectTimeout, this.looking);
@@ -76,6 +79,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     let pause = this.options.lease / (this.own.size > 0 ? PER_LEASE : 1);
     try {
       await this.backend.whenReady(this.options.connectTimeout);
+      // In this order: who stores a schedule has announced it before, so that none is found here without its process.
+      const stored = await this.stored();
       const others = await this.announced();
       for (const [name, own] of this.own) {
         const since = others.flatMap((each) => (each[name]?.hash === own.hash ? [each[name].since] : []));
@@ -85,7 +90,7 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
         [...this.own].map(([name, { hash, since }]) => [name, { hash, since }]),
       );
       if (this.own.size > 0) await this.backend.ledger.put(COLLECTION, this.key, mine, this.options.lease);
-      const changes = await this.reconcile([...others, mine]);
+      const changes = await this.reconcile(stored, [...others, mine]);
       this.report(changes);
     } catch (error) {
       this.logger.debug(`Schedules of the code are not looked at: ${(error as Error).message}`);
@@ -101,18 +106,25 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     return records.flatMap(({ key, value }) => (key === this.key ? [] : [value as unknown as Announced]));
   }
 
-  private async reconcile(announced: readonly Announced[]): Promise<Changes> {
-    const changes: Changes = { added: [], changed: [], stopped: [], kept: [] };
+  private async stored(): Promise<ReadonlyMap<string, FoundSchedule>> {
     const stored = new Map<string, FoundSchedule>();
     for (let cursor: string | undefined; ;) {
       const page = await this.records.list({ cursor, limit: PAGE, owner: IN_CODE });
       for (const each of page.schedules) stored.set(each.name, each);
-      if (page.cursor === undefined) break;
+      if (page.cursor === undefined) return stored;
       cursor = page.cursor;
     }
+  }
+
+  private async reconcile(
+    stored: ReadonlyMap<string, FoundSchedule>,
+    announced: readonly Announced[],
+  ): Promise<Changes> {
+    const changes: Changes = { added: [], changed: [], stopped: [], kept: [] };
     for (const [name, { schedule, hash }] of this.own) {
       if (newestOf(name, announced) !== hash) continue;
-      await this.store(schedule, stored.get(name), changes);
+      const isStarting = this.isFirst && announced.filter((each) => name in each).length === 1;
+      await this.store(schedule, stored.get(name), isStarting, changes);
     }
     for (const [name, found] of stored) {
       if (!announced.some((each) => name in each)) await this.stop(found, changes);
@@ -136,11 +148,13 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async store(
-    { name, spec }: CodeSchedule,
+    { name, spec: declared }: CodeSchedule,
     stored: FoundSchedule | undefined,
+    isStarting: boolean,
     { added, changed }: Changes,
   ): Promise<void> {
     const now = Date.now();
+    const spec = timedFrom(declared, now);
     if (!stored) {
       const record: ScheduleRecord = { spec, by: 'code', createdAt: now, state: newState(now) };
       if (!(await this.records.write(name, 0, record))) {
@@ -152,21 +166,28 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
         }
         return;
       }
-      await this.clock.arm(name, spec);
+      await this.arm(name, spec);
       added.push(name);
       return;
     }
     const { record, version } = stored;
     const { undeclared, ...before } = record.state;
-    const isChanged = hashOf(record.spec) !== hashOf(spec);
-    if (!isChanged && undeclared === undefined) return;
+    const beginsAnew = isStarting && spec.delay !== undefined;
+    const isChanged = declaredHash(record.spec) !== declaredHash(declared);
+    if (!beginsAnew && !isChanged && undeclared === undefined) return;
     // What was due while no process had it is made up for by its policy, unless its times are others now.
     const hasOtherTimes = hashOf([record.spec.timing]) !== hashOf([spec.timing]);
     const state = hasOtherTimes ? { ...before, since: now, last: now } : before;
     if (!(await this.records.write(name, version, { ...record, spec, state }))) return;
-    await this.clock.arm(name, spec);
+    await this.arm(name, spec);
     if (isChanged) changed.push(name);
-    else added.push(name);
+    else if (undeclared !== undefined) added.push(name);
+  }
+
+  private async arm(name: string, spec: ScheduleSpec): Promise<void> {
+    await this.clock.arm(name, spec);
+    // A time that passes before its alarm is set has none.
+    if (spec.delay !== undefined && spec.end! <= Date.now()) await this.fires.fire(name);
   }
 
   private report(changes: Changes): void {
@@ -189,6 +210,17 @@ function newestOf(name: string, announced: readonly Announced[]): string | undef
   }
   const [newest] = [...since].sort(([a, at], [b, bt]) => bt - at || (a < b ? -1 : 1));
   return newest?.[0];
+}
+
+/** With its time, when that is counted from now. */
+function timedFrom(spec: ScheduleSpec, now: number): ScheduleSpec {
+  // Later than what the record begins with, or it would have passed before.
+  return spec.delay === undefined ? spec : { ...spec, ...onceAt(now + Math.max(1, spec.delay)) };
+}
+
+/** Of what the code says: the same for a time that is counted from the start, whenever that was. */
+function declaredHash(spec: ScheduleSpec): string {
+  return hashOf(spec.delay === undefined ? spec : { ...spec, ...onceAt(0) });
 }
 
 function hashOf(spec: ScheduleSpec | readonly unknown[]): string {

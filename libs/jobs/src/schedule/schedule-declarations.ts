@@ -25,6 +25,14 @@ export interface CodeSchedule {
   readonly spec: ScheduleSpec;
 }
 
+/** One that no decorator of ours declares. @internal */
+export interface AdoptedSchedule {
+  readonly name: string;
+  readonly place: string;
+  readonly task: TaskRef;
+  readonly spec: Omit<ScheduleSpec, 'template'>;
+}
+
 const COMMON = [...POLICY_KEYS, 'name', 'payload', 'disabled', 'tags'];
 const KEYS = { '@Cron': [...COMMON, 'timeZone', 'utcOffset'], '@Every': COMMON };
 
@@ -44,30 +52,37 @@ export class ScheduleDeclarations {
   }
 
   /** @throws {@link InvalidScheduleError} */
-  async read(): Promise<void> {
-    this.found = await this.find();
+  async read(adopted: readonly AdoptedSchedule[] = []): Promise<void> {
+    this.found = await this.find(adopted);
   }
 
-  private async find(): Promise<CodeSchedule[]> {
+  private async find(adopted: readonly AdoptedSchedule[]): Promise<CodeSchedule[]> {
     const places = new Map<string, string>();
+    const takeName = (name: string, place: string): void => {
+      requireScheduleName(name, place);
+      const other = places.get(name);
+      if (other !== undefined) {
+        throw new InvalidScheduleError(
+          place,
+          `has the name "${name}", and so has ${other}. Give one of them another: { name: '...' }.`,
+        );
+      }
+      places.set(name, place);
+    };
     const all: CodeSchedule[] = [];
     for (const task of this.registry.all()) {
       const handler = (task.prototype as Record<string, object>)[task.method]!;
       for (const declared of schedulesOf(handler)) {
         const place = `${declared.decorator} of ${task.place}`;
         const { name = task.name, disabled } = this.optionsOf(declared, place, task);
-        requireScheduleName(name, place);
-        const other = places.get(name);
-        if (other !== undefined) {
-          throw new InvalidScheduleError(
-            place,
-            `has the name "${name}", and so has ${other}. Give one of them another: { name: '...' }.`,
-          );
-        }
-        places.set(name, place);
+        takeName(name, place);
         const spec = await this.specOf(task, declared, place);
         if (!disabled) all.push({ name, spec });
       }
+    }
+    for (const { name, place, task, spec } of adopted) {
+      takeName(name, place);
+      all.push({ name, spec: { ...spec, template: await this.template(task, undefined, {}, place) } });
     }
     return all;
   }

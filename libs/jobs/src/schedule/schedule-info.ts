@@ -2,6 +2,7 @@ import type { JobState } from '../client/job-status.js';
 import type { Timing } from './fire-times.js';
 import type { MissedPolicy } from './due-fires.js';
 import { nextFire } from './next-fire.js';
+import { isOnce } from './once.js';
 import type { FiredRun, OverlapPolicy, ScheduleRecord, ScheduleState } from './schedule-record.js';
 
 /** A job that a schedule has sent. @publicApi */
@@ -70,7 +71,7 @@ export function infoOf(name: string, record: ScheduleRecord): ScheduleInfo {
     name,
     task: template.task,
     queue: template.queue,
-    ...timingOf(spec.timing),
+    ...(!isOnce(spec) && timingOf(spec.timing)),
     ...(template.payload !== undefined && { payload: template.payload }),
     overlap,
     missed,

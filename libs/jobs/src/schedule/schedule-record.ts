@@ -30,6 +30,8 @@ export interface ScheduleSpec {
   readonly start?: number;
   readonly end?: number;
   readonly maxRuns?: number;
+  /** Its one time is so long after the start of the fleet; as declared it has none yet. */
+  readonly delay?: number;
   readonly owner?: string;
   readonly description?: string;
 }
