@@ -9,7 +9,9 @@ describe.each(backends)('the store of schedules on $name', (backend) => {
   let store: ScheduleStore;
   beforeEach(async () => {
     app = await startJobsApp({ backend, options: { workers: false } });
-    store = app.app.get<QueueBackend>(QUEUE_BACKEND).schedules;
+    const stored = app.app.get<QueueBackend>(QUEUE_BACKEND);
+    await stored.whenReady(10_000);
+    store = stored.schedules;
   });
   afterEach(() => app?.close());
 
