@@ -239,6 +239,31 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
     expect(callsOf('both')[0]!.args).toEqual([undefined, 'both.run', 2]);
   });
 
+  it('[S1] [S5] a Date is one time', async () => {
+    const date = new Date(Date.now() + 3_600_000);
+    @Injectable()
+    class OnDate {
+      @Cron(date, { name: 'on-date' })
+      once(): void {}
+    }
+    const { app, jobs } = await start({ providers: [OnDate] });
+    expect(await jobs.schedules.next('on-date', 5)).toEqual([date]);
+    expect(app.get(SchedulerRegistry).getCronJob('on-date').isActive).toBe(false);
+  });
+
+  it('[S1] their jobs keep the limit of their queue', async () => {
+    const queues = { slow: { rateLimit: '1/h' } };
+    const routes = [{ match: 'nest-schedule.*', queue: 'slow' }];
+    const { jobs } = await start({ providers: [Failing], options: { queues, routes } });
+    const waiting = await eventually(async () => {
+      const { runs } = (await jobs.schedules.get('nest-schedule.Failing.fails'))!;
+      const statuses = await Promise.all(runs.map(({ id }) => jobs.job(id).status()));
+      return statuses.find(({ waitingFor }) => waitingFor?.kind === 'limit') ?? null;
+    });
+    expect(waiting).toMatchObject({ queue: 'slow', state: 'pending' });
+    expect(callsOf('fails')).toHaveLength(1);
+  });
+
   it('[S5] a @Timeout runs again when the fleet has stopped and starts', async () => {
     const connection = backend.name === 'embedded' ? embeddedIn(join(directory, 'data')) : backend.connection()!;
     const options = { connection, namespace: uniqueNamespace() };
