@@ -147,7 +147,9 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
       if (!(await this.records.write(name, 0, record))) {
         const found = await this.records.read(name);
         if (found?.record.by === 'call') {
-          this.logger.error(`The schedule "${name}" of the code is not stored: jobs.schedules.create() has made one of that name.`);
+          this.logger.error(
+            `The schedule "${name}" of the code is not stored: jobs.schedules.create() has made one of that name.`,
+          );
         }
         return;
       }

@@ -87,9 +87,16 @@ export class ScheduleDeclarations {
     return all;
   }
 
-  private optionsOf(declared: DeclaredSchedule, place: string, { failures }: TaskDefinition): DeclaredSchedule['options'] {
+  private optionsOf(
+    declared: DeclaredSchedule,
+    place: string,
+    { failures }: TaskDefinition,
+  ): DeclaredSchedule['options'] {
     if (failures) {
-      throw new InvalidScheduleError(place, 'stands on a handler of failures, which only failures give jobs. Move it to another method.');
+      throw new InvalidScheduleError(
+        place,
+        'stands on a handler of failures, which only failures give jobs. Move it to another method.',
+      );
     }
     const { options } = declared;
     assertScheduleKeys(options, KEYS[declared.decorator], place);
@@ -112,12 +119,7 @@ export class ScheduleDeclarations {
   }
 
   /** What each job of a schedule has, decided now: whoever sends it may not know the task. */
-  async template(
-    ref: TaskRef,
-    payload: unknown,
-    given: EnqueueEntryOptions,
-    place: string,
-  ): Promise<FireTemplate> {
+  async template(ref: TaskRef, payload: unknown, given: EnqueueEntryOptions, place: string): Promise<FireTemplate> {
     try {
       const options = resolveEntryOptions(given, Date.now(), '');
       // Nothing is inherited of a job in which it is made: it outlives that.
