@@ -5,8 +5,8 @@ import { Controller, Get, Injectable, Scope, type CanActivate } from '@nestjs/co
 import { APP_GUARD } from '@nestjs/core';
 import { Cron, Interval, ScheduleModule, SchedulerRegistry, Timeout } from '@nestjs/schedule';
 import { CronJob } from 'cron';
-import { Cron as FleetCron, InvalidScheduleError, InvalidTaskError, Task, type JobContext } from 'nestjs-jobs';
-import { NestScheduleError, PerProcess } from 'nestjs-jobs/nest-schedule';
+import { Task, type JobContext } from 'nestjs-jobs';
+import { PerProcess } from 'nestjs-jobs/nest-schedule';
 import { backends, embeddedIn, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
@@ -239,6 +239,31 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
     expect(callsOf('both')[0]!.args).toEqual([undefined, 'both.run', 2]);
   });
 
+  it('[S1] [S5] a Date is one time', async () => {
+    const date = new Date(Date.now() + 3_600_000);
+    @Injectable()
+    class OnDate {
+      @Cron(date, { name: 'on-date' })
+      once(): void {}
+    }
+    const { app, jobs } = await start({ providers: [OnDate] });
+    expect(await jobs.schedules.next('on-date', 5)).toEqual([date]);
+    expect(app.get(SchedulerRegistry).getCronJob('on-date').isActive).toBe(false);
+  });
+
+  it('[S1] their jobs keep the limit of their queue', async () => {
+    const queues = { slow: { rateLimit: '1/h' } };
+    const routes = [{ match: 'nest-schedule.*', queue: 'slow' }];
+    const { jobs } = await start({ providers: [Failing], options: { queues, routes } });
+    const waiting = await eventually(async () => {
+      const { runs } = (await jobs.schedules.get('nest-schedule.Failing.fails'))!;
+      const statuses = await Promise.all(runs.map(({ id }) => jobs.job(id).status()));
+      return statuses.find(({ waitingFor }) => waitingFor?.kind === 'limit') ?? null;
+    });
+    expect(waiting).toMatchObject({ queue: 'slow', state: 'pending' });
+    expect(callsOf('fails')).toHaveLength(1);
+  });
+
   it('[S5] a @Timeout runs again when the fleet has stopped and starts', async () => {
     const connection = backend.name === 'embedded' ? embeddedIn(join(directory, 'data')) : backend.connection()!;
     const options = { connection, namespace: uniqueNamespace() };
@@ -267,48 +292,5 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
     await eventually(() => callsOf('cron').length > 0 && callsOf('interval').length > 0);
     expect(app.get(SchedulerRegistry).getCronJob('each second').isActive).toBe(true);
     expect((await jobs.schedules.list()).schedules).toEqual([]);
-  });
-
-  @Injectable()
-  class LocalTask {
-    @Task()
-    @PerProcess()
-    @Interval(5_000)
-    async run(): Promise<void> {}
-  }
-  @Injectable()
-  class TwoOfOneName {
-    @Cron('0 1 * * *', { name: 'same' })
-    one(): void {}
-    @Interval('same', 5_000)
-    two(): void {}
-  }
-  @Injectable()
-  class Beside {
-    @FleetCron('0 0 1 1 *')
-    @Cron('0 0 1 1 *')
-    async run(): Promise<void> {}
-  }
-
-  it.each<[string, Omit<JobsAppSettings, 'backend'>, string, new (...args: never[]) => Error]>([
-    [
-      'without its module',
-      { imports: [] },
-      'ScheduleModule.forRoot() of @nestjs/schedule is not imported',
-      NestScheduleError,
-    ],
-    ['a task without the option', { providers: [Both], options: { adoptNestSchedule: false } }, 'Both.both in RootTestModule is a task and has @Cron of @nestjs/schedule', InvalidTaskError], // prettier-ignore
-    ['a task by our @Cron without the option', { providers: [Beside], options: { adoptNestSchedule: false } }, 'set adoptNestSchedule: true', InvalidTaskError], // prettier-ignore
-    [
-      'a task of each process',
-      { providers: [LocalTask] },
-      '@Interval of LocalTask.run in RootTestModule stands on a task',
-      InvalidScheduleError,
-    ],
-    ['two of one name', { providers: [TwoOfOneName] }, 'has the name "same", and so has', InvalidScheduleError],
-  ])('[S1] %s: the app does not boot', async (_what, settings, message, type) => {
-    const booting = start(settings);
-    await expect(booting).rejects.toThrow(message);
-    await expect(booting).rejects.toThrow(type);
   });
 });
