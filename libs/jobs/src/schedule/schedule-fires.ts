@@ -10,8 +10,9 @@ import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
 import { dueFires } from './due-fires.js';
 import { nextFire, timesOf } from './next-fire.js';
-import { RUNS_KEPT, type FiredRun, type ScheduleRecord, type ScheduleSpec } from './schedule-record.js';
+import type { FiredRun, ScheduleRecord, ScheduleSpec } from './schedule-record.js';
 import { ScheduleRecords } from './schedule-records.js';
+import { settle, type SettledFires } from './settled-fires.js';
 
 /** What a look at a schedule came to: when it fires next, or that nothing is left to fire. @internal */
 export type Fired = { readonly kind: 'armed'; readonly next: number } | { readonly kind: 'over' };
@@ -30,34 +31,30 @@ export class ScheduleFires {
    * it: a job's id is made of its time, so that it is sent once.
    */
   async fire(name: string): Promise<Fired> {
-    for (;;) {
+    for (let settled: SettledFires | undefined; ;) {
       const found = await this.records.read(name);
-      if (!found || isOver(found.record)) return { kind: 'over' };
+      if (!found) return { kind: 'over' };
       const { record, version } = found;
+      if (settled) {
+        // Somebody else has written in between: with the same times, or a pause, or other settings.
+        const state = settle(record.state, settled);
+        if (state === record.state || (await this.records.write(name, version, { ...record, state }))) settled = undefined;
+        continue;
+      }
+      if (isOver(record)) return { kind: 'over' };
       const { spec, state } = record;
-      const times = timesOf(spec);
       const now = Date.now();
       const { last = state.since } = state;
-      const due = dueFires(times, { last, now, missed: spec.missed, within: spec.within });
+      const due = dueFires(timesOf(spec), { last, now, missed: spec.missed, within: spec.within });
       if (due.until === undefined) return nextOf(record);
       const wanted = await this.wanted(record, due.fires);
       const runs = wanted.map((at) => ({ at, id: idOf(name, spec, at), sentAt: now }));
       await this.send(runs.map((run, n) => this.jobOf(name, spec, run, wanted[n - 1] ?? previousOf(record))));
-      const after: ScheduleRecord = {
-        ...record,
-        state: {
-          ...state,
-          last: due.until,
-          sent: state.sent + runs.length,
-          missed: state.missed + due.missed,
-          skipped: state.skipped + due.fires.length - runs.length,
-          ...(runs.length > 0 && { lag: now - runs.at(-1)!.at }),
-          runs: [...runs.toReversed(), ...state.runs].slice(0, RUNS_KEPT),
-        },
-      };
-      // Somebody else was faster, or has changed the schedule: what he left is looked at again.
-      if (!(await this.records.write(name, version, after)) || due.hasMore) continue;
-      return nextOf(after);
+      settled = { until: due.until, runs, missed: due.missed, skipped: due.fires.length - runs.length };
+      const after = { ...record, state: settle(state, settled) };
+      if (!(await this.records.write(name, version, after))) continue;
+      if (!due.hasMore) return nextOf(after);
+      settled = undefined;
     }
   }
 
