@@ -38,7 +38,8 @@ export class ScheduleFires {
       if (settled) {
         // Somebody else has written in between: with the same times, or a pause, or other settings.
         const state = settle(record.state, settled);
-        if (state === record.state || (await this.records.write(name, version, { ...record, state }))) settled = undefined;
+        if (state === record.state || (await this.records.write(name, version, { ...record, state })))
+          settled = undefined;
         continue;
       }
       if (isOver(record)) return { kind: 'over' };
@@ -60,7 +61,8 @@ export class ScheduleFires {
 
   /** Sends a job for a time that nobody waits for: now, or one that has passed. */
   async sendFor(name: string, record: ScheduleRecord, runs: readonly FiredRun[], payload?: unknown): Promise<void> {
-    const spec = payload === undefined ? record.spec : { ...record.spec, template: { ...record.spec.template, payload } };
+    const spec =
+      payload === undefined ? record.spec : { ...record.spec, template: { ...record.spec.template, payload } };
     await this.send(runs.map((run) => this.jobOf(name, spec, run, previousOf(record))));
   }
 
@@ -98,7 +100,12 @@ export class ScheduleFires {
     if (refusal) throw refusal;
   }
 
-  private jobOf(name: string, spec: ScheduleSpec, { at, id, sentAt }: FiredRun, previous: number | undefined): PreparedJob {
+  private jobOf(
+    name: string,
+    spec: ScheduleSpec,
+    { at, id, sentAt }: FiredRun,
+    previous: number | undefined,
+  ): PreparedJob {
     const { task, queue, payload, headers, tags, priority, attempts, expiresIn, keepResult } = spec.template;
     const delay = jitterOf(spec, id);
     const fire: ScheduledFire = {
