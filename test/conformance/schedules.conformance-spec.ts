@@ -321,6 +321,25 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     expect(await info(`out-${missed}`)).toMatchObject({ sent: expected });
   });
 
+  it('[S5] [S7] what is sent while somebody pauses or triggers is counted, too', async () => {
+    for (let n = 0; n < 8; n++) {
+      reports.ran.length = 0;
+      const name = `disturbed-${n}`;
+      await create({ name, cron: '0 * * * *', missed: 'all' });
+      await wasLastLookedAt(name, Math.floor(Date.now() / HOUR) * HOUR - 5 * HOUR);
+      const { schedules } = app.jobs;
+      const disturb = n % 2 === 0 ? schedules.pause(name) : schedules.trigger(name);
+      await Promise.all([look(name), look(name), disturb]);
+      const { runs, sent } = await info(name);
+      const fired = runs.filter(({ by }) => by === 'schedule');
+      await untilRan(runs.length);
+      expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(reports.ran.map(({ id }) => id)));
+      expect(sent).toBe(fired.length);
+      // A pause may have come first.
+      if (n % 2 === 1) expect(sent).toBe(5);
+    }
+  });
+
   it('[S5] what is older than the window is not made up for', async () => {
     await create({ name: 'window-of-2h', cron: '0 * * * *', missed: 'all', missedWithin: '150m' });
     const hour = Math.floor(Date.now() / HOUR) * HOUR;
