@@ -9,6 +9,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
 import { dueFires, latest } from './due-fires.js';
+import { FireSender } from './fire-sender.js';
 import { nextFire, timesOf } from './next-fire.js';
 import {
   RUNS_KEPT,
@@ -34,6 +35,7 @@ export class ScheduleFires {
   constructor(
     private readonly records: ScheduleRecords,
     private readonly client: JobsClient,
+    private readonly sender: FireSender,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
@@ -105,7 +107,7 @@ export class ScheduleFires {
   async sendFor(name: string, record: ScheduleRecord, runs: readonly FiredRun[], payload?: unknown): Promise<void> {
     const spec =
       payload === undefined ? record.spec : { ...record.spec, template: { ...record.spec.template, payload } };
-    await this.send(runs.map((run) => this.jobOf(name, spec, run, previousOf(record))));
+    await this.sender.send(runs.map((run) => this.jobOf(name, spec, run, previousOf(record))));
   }
 
   /** Of the times that are due, those that the schedule's last job leaves room for, and what is cancelled for them. */
@@ -140,13 +142,7 @@ export class ScheduleFires {
 
   private sendRuns(name: string, record: ScheduleRecord, runs: readonly FiredRun[]): Promise<void> {
     const { spec } = record;
-    return this.send(runs.map((run, n) => this.jobOf(name, spec, run, runs[n - 1]?.at ?? previousOf(record))));
-  }
-
-  private async send(jobs: readonly PreparedJob[]): Promise<void> {
-    if (jobs.length === 0) return;
-    const refusal = (await this.client.sendPrepared(jobs)).find((outcome) => outcome instanceof Error);
-    if (refusal) throw refusal;
+    return this.sender.send(runs.map((run, n) => this.jobOf(name, spec, run, runs[n - 1]?.at ?? previousOf(record))));
   }
 
   private jobOf(
