@@ -35,7 +35,7 @@ if (serverBackends.length > 0) {
         console.log(`seed ${seed} on ${backend.name}`);
         const random = seededRandom(seed);
         const seconds = sized(20, 6);
-        const { jobs, close } = await processes.open(false);
+        const { jobs, close } = await processes.openBeside();
         await jobs.schedules.create({ name: 'skips', task: tick, every: '1s', missed: 'skip' });
         let alive = await processes.startReady(PROCESSES);
         const begun = new Set(processes.ran(IN_CODE).map(({ at }) => at)).size;
@@ -89,7 +89,7 @@ if (serverBackends.length > 0) {
         }
         const known = processes.ran().length;
         await eventually(() => processes.ran().length > known + 3, { timeout: 60_000 });
-        const { jobs, close } = await processes.open(false);
+        const { jobs, close } = await processes.openBeside();
         for (const name of [IN_CODE, 'made']) {
           const { info, sent } = await settle(jobs, name);
           expect({ name, ...flawsOf(timesOf(sent)) }).toEqual({ name, ...FLAWLESS });

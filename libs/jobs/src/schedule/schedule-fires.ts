@@ -45,15 +45,20 @@ export class ScheduleFires {
    * intent is stored first, and ended by whoever finds it.
    */
   async fire(name: string): Promise<Fired> {
+    /** Nobody may have taken note of it. */
+    let sent: FireIntent | undefined;
     for (;;) {
       const found = await this.records.read(name);
-      if (!found || isOver(found.record)) return { kind: 'over' };
+      if (!found) return { kind: 'over' };
       const { record } = found;
       const { spec, state } = record;
-      if (state.sending) {
-        await this.end(found, state.sending);
+      // Between the jobs and the note of them it may have been paused.
+      const unnoted = state.sending ?? (state.paused && sent && sent.until > (state.last ?? 0) ? sent : undefined);
+      if (unnoted) {
+        await this.end(found, unnoted);
         continue;
       }
+      if (isOver(record)) return { kind: 'over' };
       const now = Date.now();
       const { last = state.since } = state;
       const due = dueFires(timesOf(spec), { last, now, missed: spec.missed, within: spec.within });
@@ -73,6 +78,7 @@ export class ScheduleFires {
       }
       for (const id of previous) await this.cancel(id);
       await this.sendRuns(name, record, intent.runs);
+      sent = intent;
       const after = settled(record, intent, now);
       // Somebody else was faster, or has changed the schedule: what he left is looked at again.
       if (!(await this.records.write(name, version, after)) || due.hasMore) continue;
@@ -87,7 +93,7 @@ export class ScheduleFires {
     const now = Date.now();
     // Of a schedule that was changed meanwhile the job may be another one; what was due before a pause is nobody's.
     const isWanted = ({ at, id }: FiredRun): boolean =>
-      at > last && now - at <= latest(spec.missed, spec.within) && id === idOf(name, spec, at);
+      !state.paused && at > last && now - at <= latest(spec.missed, spec.within) && id === idOf(name, spec, at);
     const runs: FiredRun[] = [];
     const unsent: FiredRun[] = [];
     for (const run of intent.runs) {
