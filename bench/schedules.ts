@@ -125,7 +125,9 @@ async function measureLags(stores: readonly Store[], rounds: number): Promise<La
           request,
         );
         series[variant].push(lag);
-        console.error(`round ${round + 1}/${rounds}  ${row}  ${variant}  p50 ${lag.p50} ms  p99 ${lag.p99} ms`);
+        console.error(
+          `round ${round + 1}/${rounds}  ${row}  ${variant}  p50 ${lag.p50} ms  p99 ${lag.p99} ms  ${lag.cpu.toFixed(0)} µs CPU/job`,
+        );
       }
     }
   }
@@ -193,14 +195,21 @@ function mediansOf<Key extends string, Value>(
 
 function lagTable(lags: Lags): string {
   const table = new Table({
-    head: ['row', 'variant', 'p50 ms', 'p99 ms', 'largest p99'],
-    colAligns: ['left', 'left', 'right', 'right', 'right'],
+    head: ['row', 'variant', 'p50 ms', 'p99 ms', 'largest p99', 'CPU µs/job'],
+    colAligns: ['left', 'left', 'right', 'right', 'right', 'right'],
     style: { compact: true, head: [], border: [] },
   });
   for (const [row, series] of lags) {
     for (const variant of VARIANTS) {
-      const [p50, p99] = (['p50', 'p99'] as const).map((key) => series[variant].map((lag) => lag[key]));
-      table.push([row, variant, median(p50!).toFixed(0), median(p99!).toFixed(0), Math.max(...p99!)]);
+      const [p50, p99, cpu] = (['p50', 'p99', 'cpu'] as const).map((key) => series[variant].map((lag) => lag[key]));
+      table.push([
+        row,
+        variant,
+        median(p50!).toFixed(0),
+        median(p99!).toFixed(0),
+        Math.max(...p99!),
+        median(cpu!).toFixed(0),
+      ]);
     }
   }
   return table.toString();

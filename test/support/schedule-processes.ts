@@ -5,6 +5,7 @@ import type { JobType } from 'bullmq';
 import type { JobsService, ScheduleInfo } from 'nestjs-jobs';
 import type { JobEnvelope } from '../../libs/jobs/src/client/envelope.js';
 import {
+  CodeSchedules,
   readScheduleLedger,
   scheduleOptions,
   ScheduleTasks,
@@ -74,6 +75,12 @@ export class ScheduleProcesses {
     return startJobsApp({ backend: this.backend, providers: [ScheduleTasks], options });
   }
 
+  /** One that works nothing, with the code of the others: else it would remove what the dead ones no longer announce. */
+  openBeside(): Promise<JobsApp> {
+    const options = { ...scheduleOptions(this.shared), workers: false };
+    return startJobsApp({ backend: this.backend, providers: [ScheduleTasks, CodeSchedules], options });
+  }
+
   /** Tasks that have begun, in whatever process. */
   ran(schedule?: string): ScheduleEntry[] {
     const all = readScheduleLedger(this.shared.ledger);
@@ -100,13 +107,21 @@ export async function sentJobs(jobs: JobsService, schedule: string): Promise<Sen
 
 /** Ends a schedule, and all jobs that it has sent. */
 export async function settle(jobs: JobsService, schedule: string): Promise<{ info: ScheduleInfo; sent: SentJob[] }> {
-  const info = await eventually(() => jobs.schedules.pause(schedule), { timeout: 60_000 });
+  await eventually(() => jobs.schedules.pause(schedule), { timeout: 60_000 });
   const isQuiet = async (): Promise<boolean> => {
     const counts = await jobs.queue('default').getJobCounts(...OPEN);
     return Object.values(counts).every((count) => count === 0);
   };
   await eventually(isQuiet, { timeout: 60_000 });
-  return { info, sent: await sentJobs(jobs, schedule) };
+  // Whoever was sending when it was paused takes note of that a little later.
+  return eventually(
+    async () => {
+      const [info, sent] = [(await jobs.schedules.get(schedule))!, await sentJobs(jobs, schedule)];
+      expect(info.sent).toBe(sent.length);
+      return { info, sent };
+    },
+    { timeout: 60_000 },
+  );
 }
 
 /** Of times that were to come each second: those before which seconds are missing, and those that are there twice. */

@@ -37,6 +37,7 @@ import { resolveOptions } from './options/resolve-options.js';
 import { CodeInLine } from './parking/code-in-line.js';
 import { CodeWaiters } from './parking/code-waiters.js';
 import { Parking } from './parking/parking.js';
+import { FireSender } from './schedule/fire-sender.js';
 import { ScheduleAlarms } from './schedule/schedule-alarms.js';
 import { ScheduleClock } from './schedule/schedule-clock.js';
 import { ScheduleDeclarations } from './schedule/schedule-declarations.js';
@@ -104,6 +105,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleRecords,
     ScheduleDeclarations,
     ScheduleClock,
+    FireSender,
     ScheduleFires,
     ScheduleAlarms,
     ScheduleTurns,

@@ -1,9 +1,14 @@
 import { FireTimes } from './fire-times.js';
 import type { ScheduleRecord, ScheduleSpec } from './schedule-record.js';
 
+/** One look asks several times. */
+const known = new WeakMap<ScheduleSpec, FireTimes>();
+
 /** @internal */
-export function timesOf({ timing, start, end }: ScheduleSpec): FireTimes {
-  return new FireTimes(timing, { start, end });
+export function timesOf(spec: ScheduleSpec): FireTimes {
+  let times = known.get(spec);
+  if (!times) known.set(spec, (times = new FireTimes(spec.timing, { start: spec.start, end: spec.end })));
+  return times;
 }
 
 /** When a schedule fires next; undefined when it does not. @internal */

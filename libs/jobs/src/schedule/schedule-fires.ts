@@ -9,6 +9,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
 import { dueFires, latest } from './due-fires.js';
+import { FireSender } from './fire-sender.js';
 import { nextFire, timesOf } from './next-fire.js';
 import {
   RUNS_KEPT,
@@ -34,6 +35,7 @@ export class ScheduleFires {
   constructor(
     private readonly records: ScheduleRecords,
     private readonly client: JobsClient,
+    private readonly sender: FireSender,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
@@ -43,15 +45,20 @@ export class ScheduleFires {
    * intent is stored first, and ended by whoever finds it.
    */
   async fire(name: string): Promise<Fired> {
+    /** Nobody may have taken note of it. */
+    let sent: FireIntent | undefined;
     for (;;) {
       const found = await this.records.read(name);
-      if (!found || isOver(found.record)) return { kind: 'over' };
+      if (!found) return { kind: 'over' };
       const { record } = found;
       const { spec, state } = record;
-      if (state.sending) {
-        await this.end(found, state.sending);
+      // Between the jobs and the note of them it may have been paused.
+      const unnoted = state.sending ?? (state.paused && sent && sent.until > (state.last ?? 0) ? sent : undefined);
+      if (unnoted) {
+        await this.end(found, unnoted);
         continue;
       }
+      if (isOver(record)) return { kind: 'over' };
       const now = Date.now();
       const { last = state.since } = state;
       const due = dueFires(timesOf(spec), { last, now, missed: spec.missed, within: spec.within });
@@ -71,6 +78,7 @@ export class ScheduleFires {
       }
       for (const id of previous) await this.cancel(id);
       await this.sendRuns(name, record, intent.runs);
+      sent = intent;
       const after = settled(record, intent, now);
       // Somebody else was faster, or has changed the schedule: what he left is looked at again.
       if (!(await this.records.write(name, version, after)) || due.hasMore) continue;
@@ -85,7 +93,7 @@ export class ScheduleFires {
     const now = Date.now();
     // Of a schedule that was changed meanwhile the job may be another one; what was due before a pause is nobody's.
     const isWanted = ({ at, id }: FiredRun): boolean =>
-      at > last && now - at <= latest(spec.missed, spec.within) && id === idOf(name, spec, at);
+      !state.paused && at > last && now - at <= latest(spec.missed, spec.within) && id === idOf(name, spec, at);
     const runs: FiredRun[] = [];
     const unsent: FiredRun[] = [];
     for (const run of intent.runs) {
@@ -105,7 +113,7 @@ export class ScheduleFires {
   async sendFor(name: string, record: ScheduleRecord, runs: readonly FiredRun[], payload?: unknown): Promise<void> {
     const spec =
       payload === undefined ? record.spec : { ...record.spec, template: { ...record.spec.template, payload } };
-    await this.send(runs.map((run) => this.jobOf(name, spec, run, previousOf(record))));
+    await this.sender.send(runs.map((run) => this.jobOf(name, spec, run, previousOf(record))));
   }
 
   /** Of the times that are due, those that the schedule's last job leaves room for, and what is cancelled for them. */
@@ -140,13 +148,7 @@ export class ScheduleFires {
 
   private sendRuns(name: string, record: ScheduleRecord, runs: readonly FiredRun[]): Promise<void> {
     const { spec } = record;
-    return this.send(runs.map((run, n) => this.jobOf(name, spec, run, runs[n - 1]?.at ?? previousOf(record))));
-  }
-
-  private async send(jobs: readonly PreparedJob[]): Promise<void> {
-    if (jobs.length === 0) return;
-    const refusal = (await this.client.sendPrepared(jobs)).find((outcome) => outcome instanceof Error);
-    if (refusal) throw refusal;
+    return this.sender.send(runs.map((run, n) => this.jobOf(name, spec, run, runs[n - 1]?.at ?? previousOf(record))));
   }
 
   private jobOf(
