@@ -60,6 +60,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Waits for a store that is there, so that after the boot the schedules are those of the code. */
   async onApplicationBootstrap(): Promise<void> {
+    // Closed while it still booted: what began now would never be stopped.
+    if (this.isStopped) return;
     for (const schedule of this.declarations.all()) {
       this.own.set(schedule.name, { schedule, hash: declaredHash(schedule.spec), since: Date.now() });
     }

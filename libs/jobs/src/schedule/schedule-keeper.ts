@@ -46,7 +46,8 @@ export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (this.options.workedQueues.size === 0) return;
+    // Closed while it still booted: what began now would never be stopped.
+    if (this.isStopped || this.options.workedQueues.size === 0) return;
     let isBusy = false;
     this.timer = setInterval(() => {
       if (isBusy) return;
