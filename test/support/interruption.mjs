@@ -8,8 +8,8 @@ const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 export class Interruption {
   /** @type {NodeJS.Signals | undefined} */
   #signal;
-  /** @type {Set<Running>} */
-  #running = new Set();
+  /** @type {Running | undefined} */
+  #running;
 
   constructor() {
     for (const name of SIGNALS) process.on(name, (signal) => this.#interrupt(signal));
@@ -24,13 +24,12 @@ export class Interruption {
    * @returns {Promise<{ code: number }>} */
   async whileRunning(start) {
     this.check();
-    const running = start();
-    this.#running.add(running);
+    this.#running = start();
     try {
-      const { code, signal } = await running.exited;
+      const { code, signal } = await this.#running.exited;
       return { code: code ?? (signal === null ? 1 : 128 + constants.signals[signal]) };
     } finally {
-      this.#running.delete(running);
+      this.#running = undefined;
       this.check();
     }
   }
@@ -41,7 +40,7 @@ export class Interruption {
 
   /** @param {NodeJS.Signals} signal */
   #interrupt(signal) {
-    for (const running of this.#running) running.kill(this.#signal === undefined ? signal : 'SIGKILL');
+    this.#running?.kill(this.#signal === undefined ? signal : 'SIGKILL');
     this.#signal ??= signal;
   }
 }

@@ -1,4 +1,3 @@
-import { embeddedTemplate } from './embedded.mjs';
 import { requirePostgres } from './postgres-binaries.mjs';
 import { serverAccount } from './server-account.mjs';
 import { startRedis } from './redis.mjs';
@@ -15,11 +14,7 @@ import { requireRedisServer } from './redis-binary.mjs';
 export const backendServices = {
   embedded: {
     prepare: async () => {},
-    start: async () => {
-      const { directory, schema } = await embeddedTemplate();
-      const env = { JOBS_TEST_EMBEDDED_TEMPLATE: directory, JOBS_TEST_EMBEDDED_SCHEMA: schema };
-      return { env, stop: async () => {} };
-    },
+    start: async () => ({ env: {}, stop: async () => {} }),
   },
   redis: {
     prepare: requireRedisServer,

@@ -7,9 +7,8 @@ export class AttemptSays {
 
   constructor(private readonly job: StoredJob) {
     this.record = { attempt: attemptNumber(job) };
-    const { snoozedUntil, snoozedFor } = saidOfAttempt(job) ?? {};
+    const snoozedUntil = saidOfAttempt(job)?.snoozedUntil;
     if (snoozedUntil !== undefined) this.record.snoozedUntil = snoozedUntil;
-    if (snoozedFor !== undefined) this.record.snoozedFor = snoozedFor;
   }
 
   /**

@@ -30,14 +30,9 @@ interface Parted {
  * global ones first, and a job that only waits must not look to them like one that runs.
  *
  * @param ofQueues - comes before all others, for each task.
- * @param ofJob - comes before that, for the jobs that have one.
  * @internal
  */
-export function withPoliciesFirst(
-  creator: ExternalContextCreator,
-  ofQueues?: TaskPolicy,
-  ofJob?: (job: JobContext) => TaskPolicy | undefined,
-): ExternalContextCreator {
+export function withPoliciesFirst(creator: ExternalContextCreator, ofQueues?: TaskPolicy): ExternalContextCreator {
   const { interceptorsConsumer } = creator as unknown as Inside;
   // Nest makes the list once for each method, unless something in it is made for each request.
   const known = new WeakMap<readonly NestInterceptor[], Parted>();
@@ -50,9 +45,7 @@ export function withPoliciesFirst(
     const { policies, rest } = partsOf(interceptors, callback);
     const run = (): Promise<unknown> => interceptorsConsumer.intercept(rest, args, instance, callback, next, type);
     const job = args[1] as JobContext;
-    const own = ofJob?.(job);
-    if (own) return underPolicies([own, ...policies], args[0], job, run);
-    return policies.length === 0 ? begin(job, run) : underPolicies(policies, args[0], job, run);
+    return policies.length === 0 ? begin(job, run) : runUnder(policies, args[0], job, run);
   };
   const reordered: Inside = { interceptorsConsumer: { intercept } };
   return Object.assign(Object.create(creator) as ExternalContextCreator, reordered);
@@ -66,12 +59,8 @@ function part(interceptors: readonly NestInterceptor[], handler: object, ofQueue
   return { policies: all, rest: ordered.slice(count) };
 }
 
-/**
- * Each of them may have waited for the store, or for its time: the attempt may be over by then, or be somebody else's.
- *
- * @internal
- */
-export async function underPolicies(
+/** Each of them may have waited for the store, or for its time: the attempt may be over by then, or be somebody else's. */
+async function runUnder(
   policies: readonly TaskPolicy[],
   payload: unknown,
   job: JobContext,
@@ -83,7 +72,7 @@ export async function underPolicies(
     if (over) throw over;
   }
   if (first < policies.length) {
-    return policies[first]!(job, payload, () => underPolicies(policies, payload, job, run, first + 1));
+    return policies[first]!(job, payload, () => runUnder(policies, payload, job, run, first + 1));
   }
   const value = await begin(job, run);
   return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;

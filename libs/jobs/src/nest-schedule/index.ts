@@ -1,2 +1,0 @@
-export { NestScheduleError } from './nest-schedule.error.js';
-export { PerProcess } from './per-process.decorator.js';
