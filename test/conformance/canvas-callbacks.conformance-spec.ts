@@ -1,4 +1,7 @@
+import { WaitingError } from 'bullmq';
 import { chain, chord, group, JobFailedError, type CanvasHandle, type Signature } from 'nestjs-jobs';
+import { CanvasCallbacks } from '../../libs/jobs/src/canvas/canvas-callbacks.js';
+import { withEnvelope } from '../../libs/jobs/src/client/envelope.js';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { breaks, failuresAt, give, hold, Parts, pass, quiet, tellAgain } from '../support/parts.js';
@@ -199,5 +202,16 @@ describe.each(backends)('links and errbacks on $name', (backend) => {
     const canvas = give('not kept').set({ keepResult: false }).link(pass('not kept link'));
     await run(canvas);
     expect(parts.values('not kept link')).toEqual(['not kept']);
+  });
+
+  it('[V7] links that the store refuses to the end are given up, and the job that has them is not', async () => {
+    const handle = await run(give('refused').link(pass('refused link')));
+    const job = withEnvelope((await app.jobs.queue('default').getJob(handle.id))!);
+    expect(job.data.c?.l).toHaveLength(1);
+    const callbacks = app.app.get(CanvasCallbacks);
+    await expect(callbacks.succeeding(job, 'refused', () => Promise.reject(new Error('OOM')))).resolves.toBeUndefined();
+    // One that is in other hands by now is no refusal.
+    const givenBack = (): Promise<void> => Promise.reject(new WaitingError());
+    await expect(callbacks.succeeding(job, 'refused', givenBack)).rejects.toBeInstanceOf(WaitingError);
   });
 });

@@ -20,6 +20,7 @@ import {
   task,
   type JobContext,
 } from 'nestjs-jobs';
+import { catchError, of } from 'rxjs';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { signal } from '../support/signals.js';
@@ -27,12 +28,12 @@ import { signal } from '../support/signals.js';
 const WAIT = { timeout: '50s' } as const;
 const REFUSAL = 'must be a task without @';
 
-/** As an interceptor that knows nothing of skipping. */
+/** Knows nothing of skipping. */
 @Injectable()
 class Swallows implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): ReturnType<CallHandler['handle']> {
     if (!isJobsContext(context)) throw new Error('for tasks');
-    return next.handle();
+    return next.handle().pipe(catchError(() => of('swallowed')));
   }
 }
 
@@ -156,7 +157,6 @@ describe.each(backends)('many items in one job on $name', (backend) => {
     await items.begun.reached;
     await handle.cancel({ reason: 'enough' });
     await expect(handle.result(WAIT)).rejects.toMatchObject({ name: 'JobCancelledError', reason: 'enough' });
-    expect(items.ran).toEqual(expect.arrayContaining([1]));
     expect(items.ran).not.toContain(3);
   });
 
@@ -164,7 +164,11 @@ describe.each(backends)('many items in one job on $name', (backend) => {
     const id = `default_${randomUUID()}`;
     await app.jobs.queue('default').add('Items.locked', { p: [1, 2], c: { r: 1 } }, { jobId: id, attempts: 3 });
     await expect(app.jobs.job(id).result(WAIT)).rejects.toThrow(`the task of map(), starmap() or chunks() ${REFUSAL}`);
-    expect(await app.jobs.job(id).status()).toMatchObject({ attempt: 1, state: 'failed' });
+    expect(await app.jobs.job(id).status()).toMatchObject({
+      attempt: 1,
+      state: 'failed',
+      error: { name: 'InvalidCanvasError' },
+    });
     expect(items.ran).toEqual([]);
   });
 });

@@ -76,7 +76,7 @@ class Compiler {
     canvas: PlacedCanvas,
   ) {
     const pieces = segmentsOf(stepsOf(canvas));
-    // The steps of the chain itself are there in any case; the one that a group is for was never counted.
+    // Beside members: the steps before the last one, and a relay and a spawner for each piece that is added later.
     this.left -= jobsInARow(pieces.at(-1)!) + 2 * (pieces.length - 1) - 1;
   }
 

@@ -1,7 +1,7 @@
 import { policyOf } from '../task/method-policies.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 
-/** What must hold for a decorator to let all items of one job through together. */
+/** Of `@RateLimited`: what may be another for each item. */
 interface Limit {
   readonly key?: unknown;
   readonly cost?: unknown;

@@ -6,7 +6,8 @@ import { isPlainObject } from '../options/jobs-options.error.js';
 
 /**
  * Options of a part of a canvas, see {@link Signature.set}. On a chain or a group they are those of each part that does
- * not set its own. Links and errbacks have its `headers` and `tags`, and none of the others. Retries and time limits are those of the task.
+ * not set its own. Links and errbacks have its `headers` and `tags`, and none of the others. Retries and time limits are
+ * those of the task.
  *
  * @publicApi
  */

@@ -1,7 +1,6 @@
 import { InvalidCanvasError } from '../canvas/canvas.errors.js';
 import { whyNotMapped } from '../canvas/mapped-task.js';
 import type { TaskDefinition } from '../task/task-definition.js';
-import { NonRetryableError } from './execution.errors.js';
 import { hashed } from './idempotency-key.js';
 import type { JobContext } from './job-context.js';
 import type { TaskHandler } from './task-context.creator.js';
@@ -10,10 +9,7 @@ import type { TaskHandler } from './task-context.creator.js';
 export function forEachItem(task: TaskDefinition, handler: TaskHandler): TaskHandler {
   return async (payload, context) => {
     const whyNot = whyNotMapped(task);
-    if (whyNot !== undefined) {
-      const { message } = new InvalidCanvasError('the task of map(), starmap() or chunks()', whyNot);
-      throw new NonRetryableError(message);
-    }
+    if (whyNot !== undefined) throw new InvalidCanvasError('the task of map(), starmap() or chunks()', whyNot);
     const { gate } = context;
     const keyOfAll = context.idempotencyKey;
     const results: unknown[] = [];
