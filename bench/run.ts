@@ -18,6 +18,7 @@ import { latency } from './latency.js';
 import { once } from './once.js';
 import { overhead } from './overhead.js';
 import { scale } from './scale.js';
+import { schedules } from './schedules.js';
 import { startStore, STORE_NAMES, type Store, type StoreName } from './support/stores.js';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   cancel,
   once,
   canvas,
+  schedules,
   boot,
   idle,
 };
@@ -40,9 +42,11 @@ ${Object.entries(BENCHES)
   .join('\n')}
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
-  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once, canvas)
-  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once, canvas)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once)
+  --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once, canvas,
+                    schedules)
+  --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once, canvas,
+                    schedules)
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once), or schedules
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

@@ -42,6 +42,11 @@ export interface RawWorker {
 export interface RawQueue {
   add(name: string, data: unknown, opts?: JobsOptions): Promise<RawJob>;
   addBulk(jobs: { name: string; data: unknown; opts?: JobsOptions }[]): Promise<RawJob[]>;
+  upsertJobScheduler(
+    id: string,
+    repeat: { pattern: string; tz: string },
+    template: { name: string; data: unknown; opts: JobsOptions },
+  ): Promise<unknown>;
   getJob(id: string): Promise<RawJob | undefined>;
   /** Those that wait and have a priority, the next one first. */
   getPrioritized(first: number, last: number): Promise<RawJob[]>;

@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { breaks, give, hold, Parts, pass, quiet } from '../support/parts.js';
 import { add, number, Sums, xsum } from '../support/sums.js';
+import { itIf, runsOn } from '../support/test-form.js';
 
 const WAIT = { timeout: '50s' } as const;
 
@@ -98,7 +99,7 @@ describe.each(backends)('the status of a canvas on $name', (backend) => {
     expect((await handle.children[0]!.status()).counts).toEqual(counts(4, 0, 4, 0));
   });
 
-  it('[V2] of a group that is added in batches', async () => {
+  itIf(runsOn(backend, backends, 1), '[V2] of a group that is added in batches', async () => {
     const members = Array.from({ length: 700 }, (_, n) => number.s(n));
     const handle = await start(chord(members, xsum.s()));
     expect(await handle.result(WAIT)).toBe(244_650);

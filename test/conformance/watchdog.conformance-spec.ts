@@ -1,7 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import { JobsRunner, Task, task, type JobsModuleOptions } from 'nestjs-jobs';
+import {
+  JobsRunner,
+  Task,
+  task,
+  type EnqueueOptions,
+  type JobContext,
+  type JobHandle,
+  type JobsModuleOptions,
+  type TaskRef,
+} from 'nestjs-jobs';
 import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -17,12 +26,20 @@ const BLOCKED = LEASE * 0.6;
 
 @Injectable()
 class Laps {
-  static gate: { entered: Signal; open: Signal };
+  /** By queue. */
+  static gates = new Map<string, { entered: Signal; open: Signal }>();
+
+  static gate(queue: string): { entered: Signal; open: Signal } {
+    const gate = { entered: signal(), open: signal() };
+    Laps.gates.set(queue, gate);
+    return gate;
+  }
 
   @Task({ name: 'laps.gated', queue: 'single' })
-  async gated(): Promise<void> {
-    Laps.gate.entered.reach();
-    await Laps.gate.open.reached;
+  async gated(_payload: void, { queue }: JobContext): Promise<void> {
+    const { entered, open } = Laps.gates.get(queue)!;
+    entered.reach();
+    await open.reached;
   }
 
   @Task({ name: 'laps.quick', queue: 'single' })
@@ -35,11 +52,14 @@ class Laps {
   }
 }
 
+const gated = task(Laps, 'gated');
+const quick = task(Laps, 'quick');
+
 describe.each(backends)('the watchdog on $name', (backend) => {
   let log: MemoryLogger;
 
   beforeEach(() => {
-    Laps.gate = { entered: signal(), open: signal() };
+    Laps.gates.clear();
     log = new MemoryLogger();
   });
 
@@ -54,70 +74,66 @@ describe.each(backends)('the watchdog on $name', (backend) => {
   }
 
   /** Until the watchdog has looked at each worker often enough to find a deaf one three times over. */
-  async function watchLong(): Promise<void> {
+  async function watchLong(workers: number): Promise<void> {
     const looks = jest.spyOn(WorkerWatch.prototype, 'look');
-    await eventually(() => looks.mock.calls.length >= 3 * 18, { timeout: 30_000 });
+    await eventually(() => looks.mock.calls.length >= workers * 18, { timeout: 30_000 });
     looks.mockRestore();
   }
 
-  async function expectNoAlarm({ app }: JobsApp): Promise<void> {
-    await watchLong();
-    expect(await app.get(JobsRunner).consumption()).toEqual([
-      { queue: 'default', consuming: true },
-      { queue: 'single', consuming: true },
-      { queue: 'canvas-nodes', consuming: true },
-    ]);
+  async function expectNoAlarm({ app }: JobsApp, queues: string[]): Promise<void> {
+    const worked = ['default', ...queues, 'canvas-nodes'];
+    await watchLong(worked.length);
+    const consumption = await app.get(JobsRunner).consumption();
+    expect(consumption).toEqual(worked.map((queue) => ({ queue, consuming: true })));
     const health = app.get(JobsHealthIndicator, { strict: false });
     expect(await health.isHealthy()).toMatchObject({ jobs: { status: 'up', watchdogRestarts: 0 } });
     expect(log.text()).not.toContain('Watchdog');
   }
 
-  it('has nothing against a queue that is paused, then goes on', async () => {
-    const started = await start();
-    await started.jobs.queue('single').pause();
-    const job = await started.jobs.enqueue(task(Laps, 'quick'));
-    await expectNoAlarm(started);
-    await started.jobs.queue('single').resume();
-    await job.result();
-    await started.close();
-  });
+  it('has nothing against queues that are paused, busy, at a limit, or without jobs that are due', async () => {
+    const queues = {
+      idle: {},
+      later: {},
+      paused: {},
+      single: { concurrency: 1 },
+      'at-global-limit': { concurrency: 2 },
+      limited: {},
+    };
+    const started = await start({ queues });
+    const { jobs } = started;
+    const add = (
+      queue: string,
+      what: TaskRef<undefined, null>,
+      options: EnqueueOptions = {},
+    ): Promise<JobHandle<null>> => jobs.enqueue(what, undefined, { ...options, queue });
 
-  it.each([
-    ['a worker whose slots are all busy while jobs wait', { concurrency: 1, fleet: 2 }],
-    ['a queue whose limit for the fleet is reached', { concurrency: 2, fleet: 1 }],
-  ])('has nothing against %s', async (_what, { concurrency, fleet }) => {
-    const started = await start({ queues: { single: { concurrency } } });
-    await started.jobs.queue('single').setGlobalConcurrency(fleet);
-    const first = await started.jobs.enqueue(task(Laps, 'gated'));
-    await Laps.gate.entered.reached;
-    const second = await started.jobs.enqueue(task(Laps, 'quick'));
-    await expectNoAlarm(started);
-    Laps.gate.open.reach();
-    await Promise.all([first.result(), second.result()]);
-    await started.close();
-  });
+    await jobs.queue('paused').pause();
+    const paused = await add('paused', quick);
+    await jobs.queue('at-global-limit').setGlobalConcurrency(1);
+    const busy: JobHandle<null>[] = [];
+    for (const queue of ['single', 'at-global-limit']) {
+      const { entered } = Laps.gate(queue);
+      busy.push(await add(queue, gated));
+      await entered.reached;
+      busy.push(await add(queue, quick));
+    }
+    await jobs.queue('limited').rateLimit(3_600_000);
+    await add('limited', quick);
+    await add('later', quick, { delay: '1h' });
 
-  it('has nothing against a queue that is rate-limited', async () => {
-    const started = await start();
-    const queue = started.jobs.queue('single');
-    await queue.rateLimit(3_600_000);
-    await started.jobs.enqueue(task(Laps, 'quick'));
-    await expectNoAlarm(started);
-    await queue.removeRateLimitKey();
-    await started.close();
-  });
-
-  it('has nothing against a queue without jobs, or with delayed ones only', async () => {
-    const started = await start();
-    await started.jobs.enqueue(task(Laps, 'quick'), undefined, { delay: '1h' });
-    await expectNoAlarm(started);
+    await expectNoAlarm(started, Object.keys(queues));
+    await jobs.queue('paused').resume();
+    await paused.result();
+    for (const { open } of Laps.gates.values()) open.reach();
+    for (const job of busy) await job.result();
+    await jobs.queue('limited').removeRateLimitKey();
     await started.close();
   });
 
   it('looks at nothing any more once the process drains', async () => {
     const started = await start();
     await started.app.get(JobsRunner).drain();
-    await started.jobs.enqueue(task(Laps, 'quick'));
+    await started.jobs.enqueue(quick);
     const looks = jest.spyOn(WorkerWatch.prototype, 'look');
     await pause(LEASE);
     expect(looks).not.toHaveBeenCalled();
@@ -128,8 +144,9 @@ describe.each(backends)('the watchdog on $name', (backend) => {
 
   it('warns once of an event loop that was blocked for longer than half a lease, and names what ran', async () => {
     const started = await start();
-    const bystander = await started.jobs.enqueue(task(Laps, 'gated'));
-    await Laps.gate.entered.reached;
+    const gate = Laps.gate('single');
+    const bystander = await started.jobs.enqueue(gated);
+    await gate.entered.reached;
     const short = await started.jobs.enqueue(task(Laps, 'blocks'), LEASE / 8);
     await short.result();
     expect(log.text()).not.toContain('event loop');
@@ -146,7 +163,7 @@ describe.each(backends)('the watchdog on $name', (backend) => {
     expect(warning).not.toContain(short.id);
     expect(Number(/blocked for (\d+) ms/.exec(warning)![1])).toBeGreaterThan(LEASE / 2);
     await (await started.jobs.enqueue(task(Laps, 'blocks'), BLOCKED)).result();
-    Laps.gate.open.reach();
+    gate.open.reach();
     await bystander.result();
     expect(log.text().match(/event loop was blocked/g)).toHaveLength(1);
     expect(log.text()).not.toContain('Watchdog');

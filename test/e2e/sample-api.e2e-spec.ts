@@ -136,7 +136,14 @@ describe.each(backends)('the sample API on $name', (backend) => {
     }
     const document = (await (await fetch(`${api.url}/docs-json`)).json()) as { paths: Record<string, unknown> };
     expect(Object.keys(document.paths)).toEqual(
-      expect.arrayContaining(['/reports', '/jobs/{id}', '/jobs/batch-status', '/health']),
+      expect.arrayContaining([
+        '/reports',
+        '/jobs/{id}',
+        '/jobs/batch-status',
+        '/schedules',
+        '/schedules/{name}',
+        '/health',
+      ]),
     );
     expect((await fetch(`${api.url}/docs`)).status).toBe(200);
   });

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
 import type { JobsModuleOptions } from 'nestjs-jobs';
 import { selectBackends, type BackendName } from './backend-selection.mjs';
 
@@ -7,9 +6,6 @@ export interface TestBackend {
   name: BackendName;
   connection: () => JobsModuleOptions['connection'];
 }
-
-/** Boots of an embedded database are many, and most of their time is initdb's. */
-const PGLITE_TEMPLATE = resolve('node_modules/.cache/nestjs-jobs');
 
 const connections: Record<BackendName, TestBackend['connection']> = {
   embedded: () => embeddedIn('memory://'),
@@ -26,27 +22,34 @@ export const backends: TestBackend[] = selectBackends(process.env.JOBS_TEST_BACK
 
 /** Also for processes that a test starts. */
 export function embeddedIn(dataDir: string): { embedded: { dataDir: string; template: string } } {
-  return { embedded: { dataDir, template: PGLITE_TEMPLATE } };
+  return {
+    embedded: { dataDir, template: fromRunner('JOBS_TEST_EMBEDDED_TEMPLATE', 'makes the files of new databases') },
+  };
 }
 
 /** The Redis that the runner started, also for processes that a test starts. */
 export function redisUrl(): string {
-  return urlFromRunner('JOBS_TEST_REDIS_URL', 'a redis-server');
+  return fromRunner('JOBS_TEST_REDIS_URL', 'starts a redis-server');
 }
 
 /** The Postgres that the runner started, also for processes that a test starts. */
 export function postgresUrl(): string {
-  return urlFromRunner('JOBS_TEST_POSTGRES_URL', 'a Postgres');
+  return fromRunner('JOBS_TEST_POSTGRES_URL', 'starts a Postgres');
 }
 
-function urlFromRunner(variable: string, service: string): string {
-  const url = process.env[variable];
-  if (!url)
-    throw new Error(`${variable} is not set: run the tests with \`npm test\`, which starts ${service} for them`);
-  return url;
+function fromRunner(variable: string, does: string): string {
+  const value = process.env[variable];
+  if (!value) throw new Error(`${variable} is not set: run the tests with \`npm test\`, which ${does} for them`);
+  return value;
 }
 
 /** Tests share one server: each module gets keys (Redis) or a schema (Postgres) of its own. */
 export function uniqueNamespace(): string {
   return `test_${randomUUID().replaceAll('-', '')}`;
+}
+
+/** The namespace of an app that no other shares: in a database of its own the schema that is there already. */
+export function ownNamespace({ name }: TestBackend): string {
+  if (name !== 'embedded') return uniqueNamespace();
+  return fromRunner('JOBS_TEST_EMBEDDED_SCHEMA', 'makes the files of new databases');
 }

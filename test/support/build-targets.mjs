@@ -10,8 +10,11 @@ const FIXTURES = fileURLToPath(new URL('../fixtures', import.meta.url));
 export async function buildTargets(interruption) {
   const fixtures = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' });
   const hasFixtures = fixtures.some((file) => file.endsWith('.ts'));
-  for (const project of hasFixtures ? ['sample-api', 'fixtures'] : ['sample-api']) {
-    const { code } = await interruption.whileRunning(() => runNode([NEST, 'build', project]));
-    if (code !== 0) throw new Error(`nest build ${project} ended with exit code ${code}`);
+  const projects = hasFixtures ? ['sample-api', 'fixtures'] : ['sample-api'];
+  const ends = await Promise.all(
+    projects.map((project) => interruption.whileRunning(() => runNode([NEST, 'build', project]))),
+  );
+  for (const [n, { code }] of ends.entries()) {
+    if (code !== 0) throw new Error(`nest build ${projects[n]} ended with exit code ${code}`);
   }
 }

@@ -8,8 +8,8 @@ const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
 export class Interruption {
   /** @type {NodeJS.Signals | undefined} */
   #signal;
-  /** @type {Running | undefined} */
-  #running;
+  /** @type {Set<Running>} */
+  #running = new Set();
 
   constructor() {
     for (const name of SIGNALS) process.on(name, (signal) => this.#interrupt(signal));
@@ -24,12 +24,13 @@ export class Interruption {
    * @returns {Promise<{ code: number }>} */
   async whileRunning(start) {
     this.check();
-    this.#running = start();
+    const running = start();
+    this.#running.add(running);
     try {
-      const { code, signal } = await this.#running.exited;
+      const { code, signal } = await running.exited;
       return { code: code ?? (signal === null ? 1 : 128 + constants.signals[signal]) };
     } finally {
-      this.#running = undefined;
+      this.#running.delete(running);
       this.check();
     }
   }
@@ -40,7 +41,7 @@ export class Interruption {
 
   /** @param {NodeJS.Signals} signal */
   #interrupt(signal) {
-    this.#running?.kill(this.#signal === undefined ? signal : 'SIGKILL');
+    for (const running of this.#running) running.kill(this.#signal === undefined ? signal : 'SIGKILL');
     this.#signal ??= signal;
   }
 }

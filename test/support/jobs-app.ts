@@ -1,7 +1,7 @@
 import type { INestApplication, LoggerService, Provider, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { JobsModule, JobsService, type JobsModuleOptions } from 'nestjs-jobs';
-import { uniqueNamespace, type TestBackend } from './backends.js';
+import { ownNamespace, type TestBackend } from './backends.js';
 import { MemoryLogger } from './memory-logger.js';
 
 export interface JobsAppSettings {
@@ -30,7 +30,7 @@ export async function startJobsApp(settings: JobsAppSettings): Promise<JobsApp> 
       ...imports,
       JobsModule.forRoot({
         connection: backend.connection()!,
-        namespace: uniqueNamespace(),
+        namespace: ownNamespace(backend),
         // Two busy cores are no outage.
         connectTimeout: '10s',
         ...options,

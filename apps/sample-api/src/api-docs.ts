@@ -7,7 +7,7 @@ export function setUpApiDocs(app: INestApplication): void {
   const description = new DocumentBuilder()
     .setTitle('nestjs-jobs sample API')
     .setDescription(
-      'Turns CSV files into reports, imports rows, delivers webhooks and charges payments, in the background.',
+      'Turns CSV files into reports, once or by a schedule, imports rows, delivers webhooks and charges payments, in the background.',
     )
     .setVersion('1.0')
     .addBearerAuth()
@@ -15,6 +15,7 @@ export function setUpApiDocs(app: INestApplication): void {
     .addTag('webhooks', 'Deliver events to URLs')
     .addTag('payments', 'Charge once')
     .addTag('imports', 'Check and add up the rows of a file, many at the same time')
+    .addTag('schedules', 'Have a report made again and again')
     .addTag('jobs', 'Where a job and its parts stand, and its cancellation')
     .addTag('dead letters', 'For operators: jobs that failed, and doing them again')
     .addTag('health', 'For load balancers and orchestrators')

@@ -9,6 +9,7 @@ import { HealthModule } from './health/health.module.js';
 import { ImportsApiModule } from './imports/imports-api.module.js';
 import { PaymentsApiModule } from './payments/payments-api.module.js';
 import { ReportsApiModule } from './reports/reports-api.module.js';
+import { SchedulesApiModule } from './schedules/schedules-api.module.js';
 import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
 
 @Module({
@@ -18,6 +19,7 @@ import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
     WebhooksApiModule,
     PaymentsApiModule,
     ImportsApiModule,
+    SchedulesApiModule,
     DeadLettersModule,
     HealthModule,
     // This app has no accounts: a job's id cannot be guessed, and whoever has it may read that job and its parts, and

@@ -12,5 +12,5 @@ await boot(async () => {
   }
   const app = await NestFactory.createApplicationContext(WorkerModule, { abortOnError: false });
   app.enableShutdownHooks();
-  process.stdout.write('Sample worker: consuming reports, webhooks, payments and imports\n');
+  process.stdout.write('Sample worker: consuming reports, webhooks, payments and imports, and firing schedules\n');
 });

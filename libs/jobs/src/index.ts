@@ -56,7 +56,13 @@ export { BackgroundWorkRefusedError } from './client/background-work.error.js';
 export { InvalidArgumentError } from './client/invalid-argument.error.js';
 export { JobContext } from './execution/job-context.js';
 export { isJobsContext, JOBS_CONTEXT_TYPE } from './execution/execution-context.js';
-export { RetryLater, Skip, Snooze, type RetryLaterOptions } from './execution/control-exceptions.js';
+export {
+  RetryLater,
+  Skip,
+  Snooze,
+  type AdaptivePolling,
+  type RetryLaterOptions,
+} from './execution/control-exceptions.js';
 export {
   AttemptEndedError,
   BlockingResultError,
@@ -146,3 +152,25 @@ export { RateLimitedError } from './limits/limit.errors.js';
 export type { ConsumeOptions } from './limits/limit-options.js';
 export type { RateLimitRule } from './limits/limit-rule.js';
 export type { LimitAlgorithm } from './backend/limits.js';
+
+export {
+  Cron,
+  Every,
+  type CronOptions,
+  type DeclaredScheduleOptions,
+  type EveryOptions,
+} from './schedule/schedule.decorators.js';
+export type { MissedPolicy } from './schedule/due-fires.js';
+export { nextTimes, type NextTimesOptions, type ScheduleTimes } from './schedule/next-times.js';
+export type { ScheduleInfo, ScheduleRun } from './schedule/schedule-info.js';
+export type { CronZone, SchedulePolicies } from './schedule/schedule-options.js';
+export type { OverlapPolicy } from './schedule/schedule-record.js';
+export { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule/schedule.errors.js';
+export {
+  Schedules,
+  type NewSchedule,
+  type ScheduleChange,
+  type ScheduleFilter,
+  type ScheduleSettings,
+} from './schedule/schedules.js';
+export type { JobSchedule } from './execution/job-facts.js';

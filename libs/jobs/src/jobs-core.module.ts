@@ -1,5 +1,6 @@
 import { Inject, Logger, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { DiscoveryModule, ModuleRef, ModulesContainer } from '@nestjs/core';
+import type { Adopted } from './nest-schedule/nest-schedule-adoption.js';
 import { QUEUE_BACKEND } from './backend/backend.tokens.js';
 import { openBackend } from './backend/open-backend.js';
 import type { QueueBackend } from './backend/queue-backend.js';
@@ -36,6 +37,15 @@ import { resolveOptions } from './options/resolve-options.js';
 import { CodeInLine } from './parking/code-in-line.js';
 import { CodeWaiters } from './parking/code-waiters.js';
 import { Parking } from './parking/parking.js';
+import { FireSender } from './schedule/fire-sender.js';
+import { ScheduleAlarms } from './schedule/schedule-alarms.js';
+import { ScheduleClock } from './schedule/schedule-clock.js';
+import { ScheduleDeclarations } from './schedule/schedule-declarations.js';
+import { ScheduleFires } from './schedule/schedule-fires.js';
+import { ScheduleRecords } from './schedule/schedule-records.js';
+import { ScheduleTurns } from './schedule/schedule-turns.js';
+import { Schedules } from './schedule/schedules.js';
+import type { TaskDefinition } from './task/task-definition.js';
 import { TaskExplorer } from './task/task.explorer.js';
 import { TaskRegistry } from './task/task.registry.js';
 import { TaskSettings } from './task/task.settings.js';
@@ -92,6 +102,14 @@ import { TaskSettings } from './task/task.settings.js';
     CanvasNodes,
     CanvasCallbacks,
     CanvasMembers,
+    ScheduleRecords,
+    ScheduleDeclarations,
+    ScheduleClock,
+    FireSender,
+    ScheduleFires,
+    ScheduleAlarms,
+    ScheduleTurns,
+    Schedules,
     JobsService,
   ],
   exports: [
@@ -114,6 +132,13 @@ import { TaskSettings } from './task/task.settings.js';
     CanvasNodes,
     CanvasCallbacks,
     CanvasMembers,
+    ScheduleRecords,
+    ScheduleDeclarations,
+    ScheduleClock,
+    ScheduleFires,
+    ScheduleAlarms,
+    ScheduleTurns,
+    Schedules,
     JobsService,
   ],
 })
@@ -123,7 +148,9 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
     private readonly registry: TaskRegistry,
     private readonly limits: LimitDeclarations,
     private readonly routing: Routing,
+    private readonly schedules: ScheduleDeclarations,
     private readonly queues: Queues,
+    private readonly moduleRef: ModuleRef,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -132,14 +159,24 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
 
   async onModuleInit(): Promise<void> {
     try {
-      this.registry.fill(this.explorer.explore());
+      const tasks = this.explorer.explore();
+      const adopted = await this.adopt(tasks);
+      this.registry.fill([...tasks, ...adopted.tasks]);
       this.limits.declareAll();
       await this.routing.open();
+      await this.schedules.read(adopted.schedules);
     } catch (error) {
       // Nest runs no shutdown hooks after a boot that failed.
       await this.backend.close(this.options.connectTimeout);
       throw error;
     }
+  }
+
+  /** Apps that do not ask for it need not load it. */
+  private async adopt(tasks: readonly TaskDefinition[]): Promise<Adopted> {
+    if (!this.options.adoptNestSchedule) return { tasks: [], schedules: [] };
+    const { NestScheduleAdoption } = await import('./nest-schedule/nest-schedule-adoption.js');
+    return (await this.moduleRef.create(NestScheduleAdoption)).adopt(tasks);
   }
 
   async onApplicationShutdown(): Promise<void> {

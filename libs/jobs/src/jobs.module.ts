@@ -10,6 +10,9 @@ import { InvalidJobsOptionsError, isPlainObject } from './options/jobs-options.e
 import { JobsCoreModule } from './jobs-core.module.js';
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
 import { HOLDS_WORKERS } from './options/one-jobs-module.js';
+import { CodeSchedules } from './schedule/code-schedules.js';
+import { ScheduleKeeper } from './schedule/schedule-keeper.js';
+import { UnservedSchedules } from './schedule/unserved-schedules.js';
 import { BootReport } from './worker/boot-report.js';
 import { CancelWatch } from './worker/cancel-watch.js';
 import { EventLoopLag } from './worker/event-loop-lag.js';
@@ -56,6 +59,9 @@ import { WorkerPresence } from './worker/worker-presence.js';
     Watchdog,
     EventLoopLag,
     DeadLetterSweeper,
+    CodeSchedules,
+    UnservedSchedules,
+    ScheduleKeeper,
     JobsRunner,
   ],
   exports: [JobsRunner],

@@ -1,3 +1,4 @@
+import { embeddedTemplate } from './embedded.mjs';
 import { requirePostgres } from './postgres-binaries.mjs';
 import { serverAccount } from './server-account.mjs';
 import { startRedis } from './redis.mjs';
@@ -14,7 +15,11 @@ import { requireRedisServer } from './redis-binary.mjs';
 export const backendServices = {
   embedded: {
     prepare: async () => {},
-    start: async () => ({ env: {}, stop: async () => {} }),
+    start: async () => {
+      const { directory, schema } = await embeddedTemplate();
+      const env = { JOBS_TEST_EMBEDDED_TEMPLATE: directory, JOBS_TEST_EMBEDDED_SCHEMA: schema };
+      return { env, stop: async () => {} };
+    },
   },
   redis: {
     prepare: requireRedisServer,

@@ -8,8 +8,11 @@ describe('parseEnvironment', () => {
       JOBS_LEASE_MS: 30_000,
       JOBS_WORKERS: true,
       REPORTS_DIR: '.jobs/reports',
+      REPORTS_KEEP_DAYS: 30,
       REPORT_CONCURRENCY: 4,
       REPORT_THREADS: 1,
+      SCHEDULE_MIN_INTERVAL_MS: 60_000,
+      SCHEDULES_PER_USER: 20,
       PAYMENTS_DIR: '.jobs/payments',
       PAYMENT_ANSWER_MS: 0,
       IMPORTS_DIR: '.jobs/imports',
@@ -93,6 +96,10 @@ describe('parseEnvironment', () => {
     ['WEBHOOK_TIMEOUT_MS', ''],
     ['JOBS_LEASE_MS', '999'],
     ['PAYMENT_ANSWER_MS', ''],
+    ['REPORTS_KEEP_DAYS', ''],
+    ['REPORTS_KEEP_DAYS', '0'],
+    ['SCHEDULE_MIN_INTERVAL_MS', '999'],
+    ['SCHEDULES_PER_USER', ''],
   ])('refuses %s=%j', (name, value) => {
     expect(() => parseEnvironment({ [name]: value })).toThrow(
       new RegExp(`  ${name} must be .* \\(it is "${value}"\\)`),

@@ -5,6 +5,8 @@ import { wholeNumber } from './whole-number.js';
 /** Values that an error message must not repeat. */
 const SECRETS = ['JOBS_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN'];
 
+const DAY = 24 * 3_600_000;
+
 const port = z.coerce
   .number('must be a port number between 0 and 65535')
   .int('must be a whole number')
@@ -41,8 +43,11 @@ const variablesSchema = z.object({
   JOBS_LEASE_MS: wholeNumber(1_000, 600_000).default(30_000),
   JOBS_WORKERS: switchValue.default(true),
   REPORTS_DIR: directory.default('.jobs/reports'),
+  REPORTS_KEEP_DAYS: wholeNumber(1, 3_650).default(30),
   REPORT_CONCURRENCY: wholeNumber(1, 100).default(4),
   REPORT_THREADS: wholeNumber(1, 64).default(1),
+  SCHEDULE_MIN_INTERVAL_MS: wholeNumber(1_000, DAY).default(60_000),
+  SCHEDULES_PER_USER: wholeNumber(1, 500).default(20),
   PAYMENTS_DIR: directory.default('.jobs/payments'),
   PAYMENT_ANSWER_MS: wholeNumber(0, 20_000).default(0),
   IMPORTS_DIR: directory.default('.jobs/imports'),
@@ -50,7 +55,7 @@ const variablesSchema = z.object({
 });
 
 const NUMBERS = Object.keys(variablesSchema.shape).filter((name) =>
-  /^PORT$|_(CONCURRENCY|THREADS|ATTEMPTS|MS)$/.test(name),
+  /^PORT$|_(CONCURRENCY|THREADS|ATTEMPTS|DAYS|PER_USER|MS)$/.test(name),
 );
 
 export const environmentSchema = variablesSchema.refine(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 // No slash and no dot in front, so an id is always the name of one folder inside ours.
 const JOB_ID = /^[a-z][a-z0-9-]*_[A-Za-z0-9._-]{1,128}$/;
 const UPLOAD_ID = /^[0-9a-f-]{36}$/;
+const UPLOAD = /^[0-9a-f-]{36}\.csv(\.part)?$/;
 
 export function isJobId(id: string): boolean {
   return JOB_ID.test(id);
@@ -19,6 +20,11 @@ export function folderOfJob(root: string, jobId: string): string {
 
 export function uploadFolder(root: string): string {
   return join(root, 'uploads');
+}
+
+/** Whether a file in the folder of uploads is one, complete or not. */
+export function isUpload(name: string): boolean {
+  return UPLOAD.test(name);
 }
 
 export function uploadPath(root: string, id: string): string {

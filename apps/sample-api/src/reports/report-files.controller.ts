@@ -6,7 +6,9 @@ import { ReportStore } from './report-store.js';
 const binary = { type: 'string', format: 'binary' } as const;
 
 @ApiTags('reports')
-@ApiNotFoundResponse({ description: 'There is no report of this job, or it is not finished.' })
+@ApiNotFoundResponse({
+  description: 'There is no report of this job, it is not finished, or it was removed because of its age.',
+})
 @Controller('reports/:id')
 export class ReportFilesController {
   constructor(private readonly store: ReportStore) {}
@@ -34,7 +36,7 @@ export class ReportFilesController {
   private async send(id: string, name: string, type: string, disposition: string): Promise<StreamableFile> {
     const file = await this.store.openFile(id, name);
     if (file === undefined) {
-      throw new NotFoundException('There is no such report, or it is not finished yet.');
+      throw new NotFoundException('There is no such report (any more), or it is not finished yet.');
     }
     const { size } = await file.stat();
     return new StreamableFile(file.createReadStream(), {

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
@@ -6,6 +6,7 @@ import type { Environment } from '../config/environment.js';
 import {
   folderOfJob,
   isJobId,
+  isUpload,
   undefinedWhenMissing,
   uploadFolder,
   uploadPath,
@@ -14,6 +15,12 @@ import {
 import type { ReportSummary } from './generate-report.payload.js';
 
 const RESULT_FILE = 'result.json';
+
+/** What {@link ReportStore.removeUntouchedSince} has removed. */
+export interface Removed {
+  reports: number;
+  uploads: number;
+}
 
 /** The folder with uploads and finished reports. API and workers on different machines have to share it. */
 @Injectable()
@@ -51,6 +58,14 @@ export class ReportStore {
     await rm(this.folderOf(jobId), { recursive: true, force: true });
   }
 
+  /** Removes reports and uploads that nobody has written to since then. What else lies in the folders stays. */
+  async removeUntouchedSince(time: number, signal: AbortSignal): Promise<Removed> {
+    return {
+      uploads: await removeOld(uploadFolder(this.root), isUpload, time, signal),
+      reports: await removeOld(this.root, isJobId, time, signal),
+    };
+  }
+
   async uploadFolder(): Promise<string> {
     const folder = uploadFolder(this.root);
     await mkdir(folder, { recursive: true });
@@ -64,4 +79,24 @@ export class ReportStore {
   async removeUpload(id: string): Promise<void> {
     await rm(this.uploadPath(id), { force: true });
   }
+}
+
+async function removeOld(
+  folder: string,
+  isOurs: (name: string) => boolean,
+  time: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const names = (await readdir(folder).catch(undefinedWhenMissing)) ?? [];
+  let removed = 0;
+  for (const name of names.filter(isOurs)) {
+    signal.throwIfAborted();
+    const path = join(folder, name);
+    const found = await lstat(path).catch(undefinedWhenMissing);
+    // A folder changes when a file in it gets its name.
+    if (!found || found.mtimeMs >= time) continue;
+    await rm(path, { recursive: true, force: true });
+    removed++;
+  }
+  return removed;
 }

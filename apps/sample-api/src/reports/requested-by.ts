@@ -1,3 +1,4 @@
+import { BadRequestException } from '@nestjs/common';
 import { z } from 'zod';
 import { validated } from '../http/validated.js';
 
@@ -10,6 +11,13 @@ const headersSchema = z.object({
 
 /** Headers of a job: who asked for it, if they said so. */
 export type RequestedBy = { user?: string };
+
+/** Who asks, for what only somebody with a name can have. @throws {BadRequestException} when he gives none. */
+export function requiredUser(headers: object): string {
+  const { user } = requestedBy(headers);
+  if (user !== undefined) return user;
+  throw new BadRequestException(['x-user must be given: whose schedules these are']);
+}
 
 /** @throws {BadRequestException} */
 export function requestedBy(headers: object): RequestedBy {

@@ -6,6 +6,7 @@ import type { KeptResults } from './kept-results.js';
 import type { Ledger } from './ledger.js';
 import type { Limits } from './limits.js';
 import type { Lines } from './lines.js';
+import type { ScheduleStore } from './schedule-store.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import type { TagIndex } from './tag-index.js';
 
@@ -64,6 +65,7 @@ export interface QueueBackend {
   readonly lines: Lines;
   readonly keptResults: KeptResults;
   readonly limits: Limits;
+  readonly schedules: ScheduleStore;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
   readonly messages: FleetMessages;

@@ -1,5 +1,6 @@
 import type { WorkerOptions } from 'bullmq';
 import { decidedBackoff } from '../retry/decided-backoff.js';
+import { repeatStrategy } from '../schedule/alarm-pattern.js';
 import type { WorkerSettings } from './queue-backend.js';
 
 /**
@@ -19,6 +20,6 @@ export function commonWorkerOptions({ concurrency, lease }: WorkerSettings): Omi
     stalledInterval: lease / 2,
     maxStalledCount: 1e9,
     runRetryDelay: 1_000,
-    settings: { backoffStrategy: decidedBackoff },
+    settings: { backoffStrategy: decidedBackoff, repeatStrategy },
   };
 }

@@ -1,10 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { WaitingError } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { readCancelMark, readCancelRequest } from '../client/cancel-mark.js';
 import { readChildFailure } from '../client/child-failure.js';
-import { attemptNumber, maxAttempts, type StoredJob } from '../client/envelope.js';
+import type { StoredJob } from '../client/envelope.js';
 import { JobReader } from '../client/job-reader.js';
 import type { JobStatus } from '../client/job-status.js';
 import { JobsClient } from '../client/jobs-client.js';
@@ -13,7 +12,7 @@ import { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
 import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
-import { JobStalledError, NonRetryableError } from '../execution/execution.errors.js';
+import { runOwnWork } from '../execution/own-work.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import type { CanvasFailure } from './canvas-failure.js';
@@ -28,8 +27,6 @@ import { startingAt, type PlacedCanvas } from './placed-canvas.js';
 
 type Work<Kind> = CanvasNodeWork & { readonly k: Kind };
 
-const FIRST_RETRY = 100;
-const LONGEST_RETRY = 10_000;
 /** How long a look at a job that has not ended yet is put off, at first and at most. */
 const FIRST_LOOK = 50;
 const LONGEST_LOOK = 5_000;
@@ -49,27 +46,8 @@ export class CanvasNodes {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
-  async run(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
-    if (attemptNumber(job) > maxAttempts(job)) {
-      return { kind: 'failed', error: new JobStalledError(job.stalledCounter), ran: false };
-    }
-    let isFirst = job.attemptsStarted === 1;
-    try {
-      let outcome: AttemptOutcome | undefined;
-      await tell(async () => {
-        const mayHaveBegun = !isFirst;
-        isFirst = false;
-        outcome = await this.work(job, job.data.c!.n!, mayHaveBegun);
-      });
-      return outcome!;
-    } catch (error) {
-      // It was given back.
-      if (error instanceof WaitingError) throw error;
-      const attempt = attemptNumber(job);
-      if (error instanceof NonRetryableError || attempt >= maxAttempts(job))
-        return { kind: 'failed', error, ran: true };
-      return { kind: 'retrying', error, delay: Math.min(FIRST_RETRY * 2 ** (attempt - 1), LONGEST_RETRY) };
-    }
+  run(job: StoredJob, tell: Tell): Promise<AttemptOutcome> {
+    return runOwnWork(job, tell, (mayHaveBegun) => this.work(job, job.data.c!.n!, mayHaveBegun));
   }
 
   private work(job: StoredJob, work: CanvasNodeWork, mayHaveBegun: boolean): Promise<AttemptOutcome> {

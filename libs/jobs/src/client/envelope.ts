@@ -33,10 +33,28 @@ export interface JobEnvelope {
   o?: string;
   /** Of such a job: the id of the first that was done again. */
   i?: string;
+  /** Of a job that a schedule has sent: for which time. */
+  e?: ScheduledFire;
+  /** Of an alarm: the schedule to look at. */
+  a?: string;
   /** What it is of a canvas. */
   c?: CanvasPart;
   /** The id of the job that does it again; written when it has failed. Nothing else may come first in the stored text. */
   w?: string;
+}
+
+/** Which fire of a schedule a job is. Times are milliseconds since the epoch. @internal */
+export interface ScheduledFire {
+  /** The schedule's name. */
+  readonly s: string;
+  /** Its nominal time. */
+  readonly at: number;
+  /** When it was sent. */
+  readonly by: number;
+  /** The nominal time of the one before. */
+  readonly p?: number;
+  /** It begins when those before it have ended. */
+  readonly q?: 1;
 }
 
 /**
@@ -52,6 +70,8 @@ export interface ProgressRecord {
   progress?: unknown;
   /** Milliseconds since the epoch: the task asked to run again then, with the same attempt. */
   snoozedUntil?: number;
+  /** Milliseconds: how long the task asked to wait then. */
+  snoozedFor?: number;
   /** What it steps out of its slot for. */
   waits?: Waits;
   /** Beside `waits`: a worker has begun with the job before. */

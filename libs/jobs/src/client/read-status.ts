@@ -32,7 +32,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     maxAttempts: maxAttempts(job),
     attempts,
     createdAt: iso(job.timestamp),
-    ...when('scheduledFor', dueTime(job, state, failures, said)),
+    ...when('scheduledFor', dueTime(job, state, failures, said) ?? job.data.e?.at),
     ...startOf(attempts.at(-1)),
     ...when('finishedAt', job.finishedOn),
     ...(state === 'succeeded' && { result }),

@@ -69,7 +69,7 @@ export type AttemptOutcome =
   | { readonly kind: 'skipped'; readonly reason: string }
   | FailedAttempt
   | CancelledAttempt
-  | { readonly kind: 'snoozed'; readonly until: number }
+  | { readonly kind: 'snoozed'; readonly until: number; readonly delay?: number }
   | { readonly kind: 'released'; readonly until: number }
   | ParkedAttempt
   | { readonly kind: 'replaced'; readonly canvas: PlacedCanvas }

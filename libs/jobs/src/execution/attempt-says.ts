@@ -7,8 +7,9 @@ export class AttemptSays {
 
   constructor(private readonly job: StoredJob) {
     this.record = { attempt: attemptNumber(job) };
-    const snoozedUntil = saidOfAttempt(job)?.snoozedUntil;
+    const { snoozedUntil, snoozedFor } = saidOfAttempt(job) ?? {};
     if (snoozedUntil !== undefined) this.record.snoozedUntil = snoozedUntil;
+    if (snoozedFor !== undefined) this.record.snoozedFor = snoozedFor;
   }
 
   /**

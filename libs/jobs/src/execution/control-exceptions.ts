@@ -85,6 +85,16 @@ export class RetryLater extends IntrinsicException {
   }
 }
 
+/** What {@link Snooze.adaptive} takes. Durations are milliseconds, or strings like `'5s'`. @publicApi */
+export interface AdaptivePolling {
+  /** Whether this run has found something to do. */
+  readonly active: boolean;
+  readonly min: Duration;
+  readonly max: Duration;
+  /** By how much the wait changes: above 1. @default 2 */
+  readonly factor?: number;
+}
+
 /**
  * Thrown by a task, puts the job back until `delay` has passed: its state is `scheduled` again. No attempt is spent, so a
  * job may snooze as often as it likes; what it said with `stage` and `progress` stays to be read meanwhile.
@@ -120,6 +130,43 @@ export class Snooze extends IntrinsicException {
     const milliseconds = requireDuration('the delay of Snooze', delay);
     super(`The task asked to run again in ${milliseconds} ms.`);
     this.delay = milliseconds;
+  }
+
+  /**
+   * For a task that polls something: sooner again as long as something happens there, later and later while nothing does.
+   * The first wait is the shortest; each further one is half of the one before after a run with activity, and twice as long
+   * after one without. What was waited is kept with the job, over restarts; after a failed attempt it begins anew.
+   *
+   * The idea is that of Celery tasks that set their own countdown.
+   *
+   * @param job - the context of the run that throws it.
+   * @param polling - `active`: whether the run has found something; `min` and `max`: the shortest and the longest wait;
+   * `factor`: by how much it changes, above 1 (2 by default).
+   * @throws {@link InvalidArgumentError} for bounds that are none.
+   * @example
+   * ```ts
+   * import { Injectable } from '@nestjs/common';
+   * import { type JobContext, Snooze, Task } from 'nestjs-jobs';
+   *
+   * @Injectable()
+   * export class Mailbox {
+   *   @Task()
+   *   async poll(payload: { url: string }, job: JobContext): Promise<never> {
+   *     const answer = await fetch(payload.url, { signal: job.signal });
+   *     const mails = (await answer.json()) as unknown[];
+   *     throw Snooze.adaptive(job, { active: mails.length > 0, min: '5s', max: '10m' });
+   *   }
+   * }
+   * ```
+   */
+  static adaptive(job: { readonly snoozedFor: number | undefined }, polling: AdaptivePolling): Snooze {
+    const { active, factor = 2 } = polling;
+    const [min, max] = [requireDuration('"min"', polling.min), requireDuration('"max"', polling.max)];
+    if (max < min) throw invalidArgument('"max"', `at least "min" (${min} ms)`, max);
+    if (typeof factor !== 'number' || !(factor > 1)) throw invalidArgument('"factor"', 'a number above 1', factor);
+    const { snoozedFor } = job;
+    const next = snoozedFor === undefined ? min : active ? snoozedFor / factor : Math.max(snoozedFor, 1) * factor;
+    return new Snooze(Math.round(Math.min(max, Math.max(min, next))));
   }
 }
 

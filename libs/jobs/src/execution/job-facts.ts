@@ -1,6 +1,17 @@
 import { maxAttempts, type StoredJob } from '../client/envelope.js';
 import { AttemptSays } from './attempt-says.js';
 
+/** What a job knows of the schedule that has sent it. @publicApi */
+export interface JobSchedule {
+  readonly name: string;
+  /** Its nominal time: what the clock said when it was due. */
+  readonly scheduledFor: Date;
+  /** The nominal time of the job before, if there was one. */
+  readonly previous?: Date;
+  /** How much later (ms) than its nominal time it was sent. */
+  readonly lag: number;
+}
+
 /** What a task can read of the job that it runs for. */
 export abstract class JobFacts {
   /** @internal */
@@ -57,10 +68,32 @@ export abstract class JobFacts {
     return this.stored.data.t ?? [];
   }
 
-  /** When this run was due, for a delayed job and after a {@link Snooze}; undefined for one that may run at once. */
+  /** Which fire of which schedule this job is; undefined for one that no schedule has sent. */
+  get schedule(): JobSchedule | undefined {
+    const fire = this.stored.data.e;
+    if (!fire) return undefined;
+    const { s: name, at, by, p } = fire;
+    return {
+      name,
+      scheduledFor: new Date(at),
+      ...(p !== undefined && { previous: new Date(p) }),
+      lag: Math.max(0, by - at),
+    };
+  }
+
+  /** For how long (ms) the run before asked to wait, by {@link Snooze}; undefined when it did not. */
+  get snoozedFor(): number | undefined {
+    return this.says.record.snoozedFor;
+  }
+
+  /**
+   * When this run was due, for a delayed job and after a {@link Snooze}; the nominal time of one that a schedule has sent;
+   * undefined for one that may run at once.
+   */
   get scheduledFor(): Date | undefined {
     const { snoozedUntil } = this.says.record;
     if (snoozedUntil !== undefined) return new Date(snoozedUntil);
+    if (this.stored.data.e) return new Date(this.stored.data.e.at);
     const delay = this.stored.opts.delay ?? 0;
     return delay > 0 ? new Date(this.stored.timestamp + delay) : undefined;
   }

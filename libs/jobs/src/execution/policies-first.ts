@@ -30,9 +30,14 @@ interface Parted {
  * global ones first, and a job that only waits must not look to them like one that runs.
  *
  * @param ofQueues - comes before all others, for each task.
+ * @param ofJob - comes before that, for the jobs that have one.
  * @internal
  */
-export function withPoliciesFirst(creator: ExternalContextCreator, ofQueues?: TaskPolicy): ExternalContextCreator {
+export function withPoliciesFirst(
+  creator: ExternalContextCreator,
+  ofQueues?: TaskPolicy,
+  ofJob?: (job: JobContext) => TaskPolicy | undefined,
+): ExternalContextCreator {
   const { interceptorsConsumer } = creator as unknown as Inside;
   // Nest makes the list once for each method, unless something in it is made for each request.
   const known = new WeakMap<readonly NestInterceptor[], Parted>();
@@ -45,7 +50,9 @@ export function withPoliciesFirst(creator: ExternalContextCreator, ofQueues?: Ta
     const { policies, rest } = partsOf(interceptors, callback);
     const run = (): Promise<unknown> => interceptorsConsumer.intercept(rest, args, instance, callback, next, type);
     const job = args[1] as JobContext;
-    return policies.length === 0 ? begin(job, run) : runUnder(policies, args[0], job, run);
+    const own = ofJob?.(job);
+    if (own) return underPolicies([own, ...policies], args[0], job, run);
+    return policies.length === 0 ? begin(job, run) : underPolicies(policies, args[0], job, run);
   };
   const reordered: Inside = { interceptorsConsumer: { intercept } };
   return Object.assign(Object.create(creator) as ExternalContextCreator, reordered);
@@ -59,8 +66,12 @@ function part(interceptors: readonly NestInterceptor[], handler: object, ofQueue
   return { policies: all, rest: ordered.slice(count) };
 }
 
-/** Each of them may have waited for the store, or for its time: the attempt may be over by then, or be somebody else's. */
-async function runUnder(
+/**
+ * Each of them may have waited for the store, or for its time: the attempt may be over by then, or be somebody else's.
+ *
+ * @internal
+ */
+export async function underPolicies(
   policies: readonly TaskPolicy[],
   payload: unknown,
   job: JobContext,
@@ -72,7 +83,7 @@ async function runUnder(
     if (over) throw over;
   }
   if (first < policies.length) {
-    return policies[first]!(job, payload, () => runUnder(policies, payload, job, run, first + 1));
+    return policies[first]!(job, payload, () => underPolicies(policies, payload, job, run, first + 1));
   }
   const value = await begin(job, run);
   return isObservable(value) ? lastValueFrom(value, { defaultValue: undefined }) : value;

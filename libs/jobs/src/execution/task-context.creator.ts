@@ -1,16 +1,17 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Injectable, Logger, type Type } from '@nestjs/common';
 import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { JobLimits } from '../limits/job-limits.js';
+import { ScheduleTurns } from '../schedule/schedule-turns.js';
 import { PARAMETER_TYPES, PARAMETERS_METADATA } from '../task/payload.decorator.js';
 import { parsePayload, parseResult } from '../task/schema-check.js';
-import type { TaskDefinition } from '../task/task-definition.js';
+import type { ProviderWrapper, TaskDefinition } from '../task/task-definition.js';
 import { withControlRecord } from './control-record.js';
 import { JOBS_CONTEXT_TYPE } from './execution-context.js';
 import { globalEnhancersOf } from './global-enhancers.js';
 import type { JobContext } from './job-context.js';
 import { withFewerPromises } from './lean-contexts.js';
 import { withNamedGuards } from './named-guards.js';
-import { withPoliciesFirst } from './policies-first.js';
+import { underPolicies, withPoliciesFirst, type TaskPolicy } from './policies-first.js';
 
 /** Runs the method behind a task through Nest's guards, interceptors, pipes and filters. @internal */
 export type TaskHandler = (payload: unknown, context: JobContext) => Promise<unknown>;
@@ -33,13 +34,18 @@ const PARAMETERS: Parameters = {
 @Injectable()
 export class TaskContextCreator {
   private readonly external: ExternalContextCreator;
+  private readonly ofQueues: readonly TaskPolicy[];
+  private readonly schedulerLogger = new Logger('Scheduler');
 
-  constructor(external: ExternalContextCreator, limits: JobLimits) {
+  constructor(external: ExternalContextCreator, limits: JobLimits, turns: ScheduleTurns) {
     const inner = withFewerPromises(withNamedGuards(withControlRecord(external)));
-    this.external = withPoliciesFirst(inner, limits.ofQueues());
+    const ofQueues = limits.ofQueues();
+    this.ofQueues = ofQueues ? [ofQueues] : [];
+    this.external = withPoliciesFirst(inner, ofQueues, (job) => turns.of(job));
   }
 
   create(task: TaskDefinition): TaskHandler {
+    if (task.isAdopted) return this.asAdopted(task);
     const handler = this.throughNest(task);
     const { name, output } = task;
     if (!output) return handler;
@@ -58,17 +64,26 @@ export class TaskContextCreator {
   private throughNest(task: TaskDefinition): TaskHandler {
     const { provider, method } = task;
     const parameters = parametersOf(task);
-    // A transient provider's own instance is made without its dependencies.
-    if (provider.isDependencyTreeStatic() && !provider.isTransient)
-      return this.wrap(provider.instance as object, method, parameters);
-    const isDurable = provider.isDependencyTreeDurable();
-    const hostModule = provider.host?.getProviderByKey(ModuleRef).instance as ModuleRef;
+    if (isStatic(provider)) return this.wrap(provider.instance as object, method, parameters);
     return async (payload, context) => {
-      const contextId = ContextIdFactory.getByRequest(context);
-      hostModule.registerRequestByContextId(isDurable ? contextId.payload : context, contextId);
-      const instance = await hostModule.resolve<object>(provider.token as Type<object>, contextId, { strict: true });
+      const { instance, contextId } = await resolveFor(provider, context);
       return this.wrap(instance, method, parameters, contextId, provider.id)(payload, context);
     };
+  }
+
+  /** What was written for @nestjs/schedule may take no payload for its parameters, nor expects guards. */
+  private asAdopted({ provider, method }: TaskDefinition): TaskHandler {
+    return (payload, context) =>
+      underPolicies(this.ofQueues, payload, context, async () => {
+        const instance = isStatic(provider) ? provider.instance : (await resolveFor(provider, context)).instance;
+        try {
+          await (instance as Record<string, Method>)[method]!();
+        } catch (error) {
+          // Where @nestjs/schedule says it.
+          this.schedulerLogger.error(error);
+          throw error;
+        }
+      });
   }
 
   private wrap(
@@ -91,6 +106,23 @@ export class TaskContextCreator {
       JOBS_CONTEXT_TYPE,
     ) as TaskHandler;
   }
+}
+
+/** A transient provider's own instance is made without its dependencies. */
+function isStatic(provider: ProviderWrapper): boolean {
+  return provider.isDependencyTreeStatic() && !provider.isTransient;
+}
+
+async function resolveFor(
+  provider: ProviderWrapper,
+  context: JobContext,
+): Promise<{ instance: object; contextId: { id: number } }> {
+  const hostModule = provider.host?.getProviderByKey(ModuleRef).instance as ModuleRef;
+  const contextId = ContextIdFactory.getByRequest(context);
+  const request = provider.isDependencyTreeDurable() ? contextId.payload : context;
+  hostModule.registerRequestByContextId(request, contextId);
+  const instance = await hostModule.resolve<object>(provider.token as Type<object>, contextId, { strict: true });
+  return { instance, contextId };
 }
 
 /**

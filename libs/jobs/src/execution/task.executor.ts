@@ -21,6 +21,7 @@ import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { firstStart } from '../retry/attempt-record.js';
 import { retryAfterOf } from '../retry/retry-after.js';
 import { retryDelay } from '../retry/retry-policy.js';
+import { ScheduleAlarms } from '../schedule/schedule-alarms.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import type { AttemptOutcome, CancelledAttempt, FailedAttempt } from './attempt-outcome.js';
@@ -55,6 +56,7 @@ export class TaskExecutor {
     private readonly nodes: CanvasNodes,
     private readonly members: CanvasMembers,
     private readonly placer: CanvasPlacer,
+    private readonly alarms: ScheduleAlarms,
     queues: Queues,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -68,6 +70,7 @@ export class TaskExecutor {
     }
     if (part?.d !== undefined && !hasBegun(job)) return { kind: 'snoozed', until: Date.now() + part.d };
     if (part?.n) return this.nodes.run(job, tell);
+    if (job.data.a !== undefined) return this.alarms.run(job, tell);
     const task = this.registry.find(job.name);
     if (!task) return this.waitForCode(job);
     // What has replaced itself has run to its end; what comes after is the library's own.
@@ -214,7 +217,7 @@ export class TaskExecutor {
     if (context.cancelled) return this.afterError(task, job, context.cancelled, error);
     if (!(error instanceof Snooze)) return this.afterError(task, job, context.cancelled, error);
     const until = Date.now() + error.delay;
-    return context.written().then(() => ({ kind: 'snoozed', until }));
+    return context.written().then(() => ({ kind: 'snoozed', until, delay: error.delay }));
   }
 
   /** One that was cancelled meanwhile need not wait to be told, and has not run. */

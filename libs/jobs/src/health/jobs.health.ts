@@ -6,6 +6,7 @@ import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { UnservedSchedules } from '../schedule/unserved-schedules.js';
 import { JobsRunner } from '../worker/jobs.runner.js';
 import { Watchdog } from '../worker/watchdog.js';
 
@@ -62,7 +63,18 @@ export class JobsHealthIndicator {
     const reasons = queues.filter(({ problem }) => problem).map(({ queue, problem }) => `queue ${queue}: ${problem}`);
     if (reasons.length > 0) return down(...reasons);
     const working = queues.map(({ queue }) => queue);
-    return { [key]: { status: 'up', backend: backend.kind, working, watchdogRestarts } };
+    const warnings = await this.find<UnservedSchedules>(UnservedSchedules)
+      .reasons()
+      .catch(() => []);
+    return {
+      [key]: {
+        status: 'up',
+        backend: backend.kind,
+        working,
+        watchdogRestarts,
+        ...(warnings.length > 0 && { warnings }),
+      },
+    };
   }
 
   /** The workers' module is not global; wherever it is, there is one. */

@@ -159,6 +159,13 @@ export interface JobsModuleOptions {
    * attempt is ended while its code runs on, as by a hard time limit. @default '30s'
    */
   cancelGrace?: Duration;
+  /**
+   * True: the methods that have `@Cron`, `@Interval` or `@Timeout` of @nestjs/schedule run once in the whole fleet, as jobs,
+   * with no change of their code. One with {@link PerProcess} of `nestjs-jobs/nest-schedule` goes on running in each process.
+   *
+   * @default false
+   */
+  adoptNestSchedule?: boolean;
   shutdown?: {
     /**
      * How long a stopping process waits for its running jobs. The default leaves five of the thirty seconds that
@@ -186,6 +193,7 @@ export interface ResolvedJobsOptions {
   readonly unknownTaskGrace: number;
   readonly lease: number;
   readonly cancelGrace: number;
+  readonly adoptNestSchedule: boolean;
   readonly shutdownGrace: number;
 }
 

@@ -43,6 +43,7 @@ describe('module options', () => {
       unknownTaskGrace: 3_600_000,
       lease: 30_000,
       cancelGrace: 30_000,
+      adoptNestSchedule: false,
       shutdownGrace: 25_000,
     });
   });

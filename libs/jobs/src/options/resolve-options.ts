@@ -56,6 +56,7 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     'unknownTaskGrace',
     'lease',
     'cancelGrace',
+    'adoptNestSchedule',
     'shutdown',
   ]);
   const defaultQueue = reader.text('defaultQueue', 'default', QUEUE_NAME, QUEUE_NAME_RULE);
@@ -83,6 +84,7 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     unknownTaskGrace: reader.duration('unknownTaskGrace', HOUR),
     lease: reader.duration('lease', 30 * SECOND),
     cancelGrace: reader.duration('cancelGrace', 30 * SECOND),
+    adoptNestSchedule: reader.flag('adoptNestSchedule') ?? false,
     shutdownGrace: shutdown.duration('grace', 25 * SECOND),
   };
   // It may hold a password, and whoever logs a provider logs the options that it holds.

@@ -38,4 +38,6 @@ export interface TaskDefinition extends ResolvedTaskOptions {
   readonly hasContract: boolean;
   /** Of a handler of failures: which. */
   readonly failures: FailureRule | undefined;
+  /** It is called as @nestjs/schedule does: with nothing, outside of Nest's enhancers, and its result is nobody's. */
+  readonly isAdopted?: true;
 }

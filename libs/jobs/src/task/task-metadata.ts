@@ -6,6 +6,8 @@ import { InvalidTaskError } from './task.errors.js';
 
 /** Read by every copy of the library that an app may have installed, hence a string. */
 const TASK_METADATA = 'nestjs-jobs:task';
+/** Of a method that is a task also without `@Task`. @internal */
+export const IS_SCHEDULED = 'nestjs-jobs:is-scheduled';
 
 /** What `@Task` or `@OnFailure` on a method was given. @internal */
 export type TaskMetadata =
@@ -15,6 +17,8 @@ export type TaskMetadata =
       readonly failures?: undefined;
       readonly contract: { readonly options: TaskOptions; readonly output: StandardSchemaV1 | undefined };
     };
+
+const WITHOUT_OPTIONS: TaskMetadata = { options: {} };
 
 /** A task as its class declares it. @internal */
 export interface TaskDeclaration {
@@ -41,7 +45,9 @@ export function writeTask(method: object, metadata: TaskMetadata, place: string)
 export function readTask(prototype: object, method: string): TaskDeclaration | undefined {
   const handler: unknown = (prototype as Record<string, unknown>)[method];
   if (typeof handler !== 'function') return undefined;
-  const metadata = Reflect.getMetadata(TASK_METADATA, handler) as TaskMetadata | undefined;
+  const metadata =
+    (Reflect.getMetadata(TASK_METADATA, handler) as TaskMetadata | undefined) ??
+    (Reflect.hasMetadata(IS_SCHEDULED, handler) ? WITHOUT_OPTIONS : undefined);
   if (!metadata) return undefined;
   const { options, contract, failures } = metadata;
   if (!contract) {

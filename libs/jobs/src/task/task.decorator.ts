@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import { describeParameters } from './payload.decorator.js';
 import { assertSchema, type OutputOf, type StandardSchemaV1 } from './standard-schema.js';
 import type { TaskContract } from './task-contract.js';
-import { writeTask, type TaskMetadata } from './task-metadata.js';
+import { IS_SCHEDULED, writeTask, type TaskMetadata } from './task-metadata.js';
 import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 import { InvalidTaskError } from './task.errors.js';
 
@@ -90,6 +90,23 @@ export function declareTask(
   writeTask(descriptor.value, metadata, nameOfPlace(target, method));
   describeParameters(target, method);
   Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
+}
+
+/**
+ * A method that is a task because something fires it: one without `@Task` has the options that a task has by default.
+ *
+ * @internal
+ */
+export function declareScheduledTask(
+  target: object,
+  method: string | symbol,
+  descriptor: { readonly value?: unknown } | undefined,
+): object {
+  assertInstanceMethod(target, method, descriptor);
+  Reflect.defineMetadata(IS_SCHEDULED, true, descriptor.value);
+  describeParameters(target, method);
+  Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
+  return descriptor.value;
 }
 
 function isContract(value: TaskOptions | TaskContract): value is TaskContract {

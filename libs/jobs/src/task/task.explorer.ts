@@ -1,6 +1,9 @@
-import { Injectable, type Type } from '@nestjs/common';
+import { Inject, Injectable, type Type } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { policyDecoratorsOf } from './method-policies.js';
+import { nestDecoratorOf, nestScheduleOf } from './nest-schedule-metadata.js';
 import type { TaskDefinition, ProviderWrapper } from './task-definition.js';
 import { readTask } from './task-metadata.js';
 import { TASK_NAME, TASK_NAME_RULE } from './task-options.js';
@@ -30,6 +33,7 @@ export class TaskExplorer {
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
     private readonly settings: TaskSettings,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
   explore(): TaskDefinition[] {
@@ -61,6 +65,7 @@ export class TaskExplorer {
           "Name it: @Task({ name: '...' })",
         );
       }
+      this.refuseNestSchedule(prototype, method, place);
       assertParameters(prototype, method, place);
       const name = options.name ?? defaultTaskName(className, method);
       // One that was given is checked with the other options.
@@ -72,6 +77,20 @@ export class TaskExplorer {
       const source = { provider, prototype, method, place, hasContract, failures };
       return Object.freeze({ name, ...resolved, input: options.schema, output, ...source });
     });
+  }
+
+  /** It would run in every process, with no job: once more than what the task says. */
+  private refuseNestSchedule(prototype: object, method: string, place: string): void {
+    const schedule = nestScheduleOf((prototype as Record<string, unknown>)[method]);
+    if (!schedule || this.options.adoptNestSchedule) return;
+    const decorator = nestDecoratorOf(schedule);
+    throw new InvalidTaskError(
+      place,
+      `is a task and has ${decorator} of @nestjs/schedule, which calls it in every process and not as a job`,
+      schedule.kind === 'timeout'
+        ? 'Set adoptNestSchedule: true in JobsModule.forRoot()'
+        : `Take ${schedule.kind === 'cron' ? '@Cron' : '@Every'} of nestjs-jobs, or set adoptNestSchedule: true in JobsModule.forRoot()`,
+    );
   }
 
   private refuseOnController(controller: ProviderWrapper): void {

@@ -68,7 +68,7 @@ export function reportOutcome(
     case 'cancelled':
       throw cancelled(job, outcome);
     case 'snoozed':
-      return snooze(job, token, outcome.until, tell);
+      return snooze({ job, token }, outcome, tell);
     case 'released':
       return putBack(job, token, outcome.until, tell);
     case 'parked':
@@ -206,9 +206,18 @@ function isFailureOfChild(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === ErrorCode.JobHasFailedChildren;
 }
 
-async function snooze(job: StoredJob, token: string, until: number, tell: Tell): Promise<never> {
+async function snooze(
+  { job, token }: HeldJob,
+  { until, delay }: AttemptOutcome & { readonly kind: 'snoozed' },
+  tell: Tell,
+): Promise<never> {
   const { waits: _over, passed: _spent, ...said } = saidOfAttempt(job) ?? {};
-  const record: ProgressRecord = { ...said, attempt: attemptNumber(job), snoozedUntil: until };
+  const record: ProgressRecord = {
+    ...said,
+    attempt: attemptNumber(job),
+    snoozedUntil: until,
+    ...(delay !== undefined && { snoozedFor: delay }),
+  };
   // Before the move: if the process dies in between, the stall is another attempt, to which this does not apply.
   // A refusal would be taken for the failure of the attempt, and be final where there is no other one.
   await tell(() => job.updateProgress(record), REFUSED_FOR);

@@ -7,10 +7,14 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { TaskRegistry } from '../task/task.registry.js';
 
 const COLLECTION = 'processes';
 const HEARTBEAT = 10_000;
 const FORGOTTEN_AFTER = 3 * HEARTBEAT;
+
+/** What a process says of itself. */
+type Presence = { queues: string[]; tasks: string[]; host: string; pid: number };
 
 /**
  * Tells the fleet which queues this process works, and warns of queues in which jobs wait although no process works
@@ -28,6 +32,7 @@ export class WorkerPresence {
 
   constructor(
     private readonly queues: Queues,
+    private readonly registry: TaskRegistry,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -54,9 +59,23 @@ export class WorkerPresence {
     return new Set(records.flatMap(({ value }) => (value as { queues: string[] }).queues));
   }
 
+  /** Tells of a task whether some live process has its code and works the queue. */
+  async served(): Promise<(task: string, queue: string) => boolean> {
+    const records = await this.backend.ledger.list(COLLECTION);
+    const processes = records.map(({ value }) => value as Pick<Presence, 'queues'> & Partial<Presence>);
+    return (task, queue) =>
+      // One of a version before tells of no tasks.
+      processes.some(({ queues, tasks }) => queues.includes(queue) && (tasks === undefined || tasks.includes(task)));
+  }
+
   private async beat(): Promise<void> {
     await this.backend.whenReady(HEARTBEAT);
-    const self = { queues: [...this.options.workedQueues], host: hostname(), pid: process.pid };
+    const self: Presence = {
+      queues: [...this.options.workedQueues],
+      tasks: this.registry.all().map(({ name }) => name),
+      host: hostname(),
+      pid: process.pid,
+    };
     await this.backend.ledger.put(COLLECTION, this.processId, self, FORGOTTEN_AFTER);
     await this.warnOfUnserved();
   }

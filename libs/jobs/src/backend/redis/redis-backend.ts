@@ -7,6 +7,7 @@ import { JobsWorker } from '../jobs-worker.js';
 import type { CancelMark, CancelMarks, QueueBackend, Replaced, Replacement, WorkerSettings } from '../queue-backend.js';
 import { keepSiblings } from '../sibling-backends.js';
 import { pingWithin, settlesWithin } from '../with-timeout.js';
+import { repeatStrategy } from '../../schedule/alarm-pattern.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import type { BackendLogger } from '../backend-logger.js';
 import { FleetMessages } from '../fleet-messages.js';
@@ -21,6 +22,7 @@ import { RedisLedger } from './redis-ledger.js';
 import { RedisLimits } from './redis-limits.js';
 import { RedisLines } from './redis-lines.js';
 import { RedisMessageLine } from './redis-messages.js';
+import { RedisScheduleStore } from './redis-schedule-store.js';
 import { RedisTagIndex } from './redis-tag-index.js';
 import { replaceUnbegun } from './replace-unbegun.js';
 import { waitsForAnswer } from './unanswered.js';
@@ -55,6 +57,7 @@ export class RedisBackend implements QueueBackend {
   readonly ledger: RedisLedger;
   readonly lines: RedisLines;
   readonly keptResults: RedisKeptResults;
+  readonly schedules: RedisScheduleStore;
   readonly limits: RedisLimits;
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
@@ -88,6 +91,7 @@ export class RedisBackend implements QueueBackend {
     this.ledger = new RedisLedger(this.producer, this.prefix);
     this.lines = new RedisLines(this.producer, this.prefix);
     this.keptResults = new RedisKeptResults(this.producer, this.prefix);
+    this.schedules = new RedisScheduleStore(this.producer, this.prefix);
     this.limits = new RedisLimits(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
@@ -101,7 +105,7 @@ export class RedisBackend implements QueueBackend {
   }
 
   createQueue(name: string): Queue {
-    return new Queue(name, this.baseOptions(this.producer));
+    return new Queue(name, { ...this.baseOptions(this.producer), settings: { repeatStrategy } });
   }
 
   createQueueIn(): Queue {

@@ -2,6 +2,7 @@ import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, runMigrations, type P
 import { KEPT_RESULTS_SCHEMA } from './kept-results-schema.js';
 import { LIMITS_SCHEMA } from './limits-schema.js';
 import { LINES_SCHEMA } from './lines-schema.js';
+import { SCHEDULES_SCHEMA } from './schedules-schema.js';
 
 /**
  * What we keep beside BullMQ's tables, one step a version. A released step is never changed; a new one must leave the
@@ -19,6 +20,7 @@ const STEPS = [
   LINES_SCHEMA,
   KEPT_RESULTS_SCHEMA,
   LIMITS_SCHEMA,
+  SCHEDULES_SCHEMA,
 ];
 
 /** The letters `njob`, beside BullMQ's `BULL`. */

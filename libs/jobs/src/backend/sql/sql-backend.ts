@@ -16,6 +16,7 @@ import type { CancelMark, CancelMarks, QueueBackend, Replaced, Replacement, Work
 import { keepSiblings } from '../sibling-backends.js';
 import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
+import { repeatStrategy } from '../../schedule/alarm-pattern.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
@@ -28,6 +29,7 @@ import { SqlLedger } from './sql-ledger.js';
 import { SqlLimits } from './sql-limits.js';
 import { SqlLines } from './sql-lines.js';
 import { SqlMessageLine } from './sql-messages.js';
+import { SqlScheduleStore } from './sql-schedule-store.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
 import { wakeJobs } from './wake-jobs.js';
@@ -53,6 +55,7 @@ export abstract class SqlBackend implements QueueBackend {
   readonly ledger: SqlLedger;
   readonly lines: SqlLines;
   readonly keptResults: SqlKeptResults;
+  readonly schedules: SqlScheduleStore;
   readonly limits: SqlLimits;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
@@ -67,6 +70,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.ledger = new SqlLedger(pool);
     this.lines = new SqlLines(pool);
     this.keptResults = new SqlKeptResults(pool);
+    this.schedules = new SqlScheduleStore(pool);
     this.limits = new SqlLimits(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
@@ -83,7 +87,7 @@ export abstract class SqlBackend implements QueueBackend {
   }
 
   createQueue(name: string): Queue {
-    return new Queue(name, this.connection(), this.factory);
+    return new Queue(name, { ...this.connection(), settings: { repeatStrategy } }, this.factory);
   }
 
   createFlowProducer(): FlowProducer {

@@ -1,0 +1,43 @@
+/** A schedule as it is stored: text of whoever stores it, and what it is found by. @internal */
+export interface StoredSchedule {
+  readonly name: string;
+  /** Counts what was written to it, from 1. */
+  readonly version: number;
+  readonly body: string;
+}
+
+/** What a schedule is found by beside its name. @internal */
+export interface ScheduleIndex {
+  /** When it fires next, in milliseconds since the epoch; undefined for one that does not. */
+  readonly next?: number | undefined;
+  readonly owner?: string | undefined;
+}
+
+/** @internal */
+export interface SchedulePage {
+  readonly schedules: readonly StoredSchedule[];
+  /** Where the next page begins; undefined after the last one. */
+  readonly cursor: string | undefined;
+}
+
+/**
+ * Schedules, each under a name, in the same store as the queues. Every operation is one round trip and atomic, and none
+ * takes longer because there are many schedules.
+ *
+ * @internal
+ */
+export interface ScheduleStore {
+  read(name: string): Promise<StoredSchedule | undefined>;
+  /**
+   * Writes it if it still has that version (0: if there is none).
+   *
+   * @returns false when it has another one; then nothing was written.
+   */
+  write(name: string, version: number, body: string, index: ScheduleIndex): Promise<boolean>;
+  /** False when there was none, or none of that version. */
+  remove(name: string, version?: number): Promise<boolean>;
+  /** By name, from after `cursor` on; those of one owner, or all. */
+  list(options: { cursor?: string | undefined; limit: number; owner?: string | undefined }): Promise<SchedulePage>;
+  /** The names of those whose next fire is before a time, the oldest first. */
+  overdue(before: number, limit: number): Promise<string[]>;
+}

@@ -1,0 +1,2 @@
+export { NestScheduleError } from './nest-schedule.error.js';
+export { PerProcess } from './per-process.decorator.js';

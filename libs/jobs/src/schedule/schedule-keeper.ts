@@ -1,0 +1,106 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { BackendUnavailableError } from '../backend/backend.errors.js';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { settlesWithin } from '../backend/with-timeout.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { ScheduleClock } from './schedule-clock.js';
+import { ScheduleFires } from './schedule-fires.js';
+import { ScheduleRecords } from './schedule-records.js';
+import { UnservedSchedules } from './unserved-schedules.js';
+
+const COLLECTION = 'schedule-keeper';
+/** Milliseconds between two looks, of whichever process. */
+const LONGEST_INTERVAL = 5_000;
+const LOOKS_PER_LEASE = 3;
+/** Of the interval: less than all of it, or the claim of one look would still stand at the next. */
+const CLAIM = 0.9;
+/** How late (ms) a fire is when its alarm has most likely been lost. */
+const OVERDUE = 2_000;
+const PAGE = 100;
+
+/**
+ * Looks for schedules whose time has passed and who were not looked at: an alarm died with its process, or a process died
+ * between storing a schedule and setting its alarm. One process of the fleet does so in each interval; two do no harm.
+ *
+ * @internal
+ */
+@Injectable()
+export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Jobs');
+  private readonly interval: number;
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(
+    private readonly records: ScheduleRecords,
+    private readonly fires: ScheduleFires,
+    private readonly clock: ScheduleClock,
+    private readonly unserved: UnservedSchedules,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
+  ) {
+    this.interval = Math.min(LONGEST_INTERVAL, options.lease / LOOKS_PER_LEASE);
+  }
+
+  onApplicationBootstrap(): void {
+    // Closed while it still booted: what began now would never be stopped.
+    if (this.isStopped || this.options.workedQueues.size === 0) return;
+    let isBusy = false;
+    this.timer = setInterval(() => {
+      if (isBusy) return;
+      isBusy = true;
+      this.looking = this.lookInTurn()
+        // An unreachable backend is reported by the health check; the next look makes up for this one.
+        .catch((error: Error) => this.logger.debug(`Schedules are not looked after: ${error.message}`))
+        .finally(() => (isBusy = false));
+    }, this.interval).unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.isStopped = true;
+    clearInterval(this.timer);
+    await settlesWithin(this.options.connectTimeout, this.looking);
+  }
+
+  private async lookInTurn(): Promise<void> {
+    await this.backend.whenReady(this.interval);
+    if (await this.backend.ledger.putIfAbsent(COLLECTION, 'look', process.pid, this.interval * CLAIM)) return;
+    for (let names = [''], before = Date.now() - OVERDUE; names.length > 0 && !this.isStopped;) {
+      names = await this.records.overdue(before, PAGE);
+      let mended = 0;
+      for (const name of names) {
+        if (await this.tryToMend(name)) mended++;
+      }
+      // Those that could not be mended would be found again and again.
+      if (names.length < PAGE || mended === 0) break;
+    }
+    await this.unserved.lookAtSome();
+  }
+
+  /** One that cannot be mended keeps nobody from the others. */
+  private async tryToMend(name: string): Promise<boolean> {
+    try {
+      await this.mend(name);
+      return true;
+    } catch (error) {
+      if (error instanceof BackendUnavailableError) throw error;
+      this.logger.error(`The schedule "${name}" cannot send its jobs: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  private async mend(name: string): Promise<void> {
+    const fired = await this.fires.fire(name);
+    if (fired.kind === 'over') return this.clock.disarm(name);
+    if (await this.clock.isSet(name, OVERDUE)) return;
+    const { spec } = await this.records.change(name, (record) => ({
+      ...record,
+      state: { ...record.state, rearmed: record.state.rearmed + 1 },
+    }));
+    await this.clock.arm(name, spec);
+    this.logger.warn(`The schedule "${name}" was not looked at when its time had come; it is set again.`);
+  }
+}

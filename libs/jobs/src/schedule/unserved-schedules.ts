@@ -1,0 +1,56 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { WorkerPresence } from '../worker/worker-presence.js';
+import { nextFire } from './next-fire.js';
+import { ScheduleRecords } from './schedule-records.js';
+
+const COLLECTION = 'unserved-schedules';
+/** Schedules that are looked at together: however many there are, a look does no more. */
+const PAGE = 100;
+/** Milliseconds for which it counts that one was found so. */
+const REMEMBERED = 3_600_000;
+
+/** Finds schedules whose jobs nobody would run: a task that was renamed, most often. @internal */
+@Injectable()
+export class UnservedSchedules {
+  private readonly logger = new Logger('Jobs');
+  private cursor: string | undefined;
+
+  constructor(
+    private readonly records: ScheduleRecords,
+    private readonly presence: WorkerPresence,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+  ) {}
+
+  /** Looks at some of all schedules, and at others the next time. */
+  async lookAtSome(): Promise<void> {
+    const { schedules, cursor } = await this.records.list({ cursor: this.cursor, limit: PAGE });
+    const known = new Set((await this.backend.ledger.list(COLLECTION)).map(({ key }) => key));
+    const wasWhole = this.cursor === undefined && cursor === undefined;
+    this.cursor = cursor;
+    if (schedules.length === 0 && known.size === 0) return;
+    const serves = await this.presence.served();
+    for (const { name, record } of schedules) {
+      const { task, queue } = record.spec.template;
+      const isUnserved = nextFire(record) !== undefined && !serves(task, queue);
+      if (isUnserved && !known.has(name)) {
+        this.logger.warn(`The schedule "${name}": no live process runs task "${task}" in queue "${queue}".`);
+      }
+      if (isUnserved) await this.backend.ledger.put(COLLECTION, name, { task, queue }, REMEMBERED);
+      else if (known.has(name)) await this.backend.ledger.delete(COLLECTION, name);
+    }
+    if (!wasWhole) return;
+    const all = new Set(schedules.map(({ name }) => name));
+    for (const name of known) if (!all.has(name)) await this.backend.ledger.delete(COLLECTION, name);
+  }
+
+  /** What is wrong, for people. */
+  async reasons(): Promise<string[]> {
+    const records = await this.backend.ledger.list(COLLECTION);
+    return records.map(({ key, value }) => {
+      const { task, queue } = value as { task: string; queue: string };
+      return `schedule "${key}": no live process runs task "${task}" in queue "${queue}"`;
+    });
+  }
+}

@@ -1,0 +1,99 @@
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
+import type { ScheduleStore } from '../../libs/jobs/src/backend/schedule-store.js';
+import { backends } from '../support/backends.js';
+import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+
+describe.each(backends)('the store of schedules on $name', (backend) => {
+  let app: JobsApp;
+  let store: ScheduleStore;
+  beforeEach(async () => {
+    app = await startJobsApp({ backend, options: { workers: false } });
+    const stored = app.app.get<QueueBackend>(QUEUE_BACKEND);
+    await stored.whenReady(10_000);
+    store = stored.schedules;
+  });
+  afterEach(() => app?.close());
+
+  it('[S3] keeps one version after the other, and refuses whoever does not know the last one', async () => {
+    expect(await store.read('a')).toBeUndefined();
+    expect(await store.write('a', 1, 'never', {})).toBe(false);
+    expect(await store.write('a', 0, 'one: {"b":1,"a":2}', {})).toBe(true);
+    expect(await store.write('a', 0, 'other', {})).toBe(false);
+    expect(await store.read('a')).toEqual({ name: 'a', version: 1, body: 'one: {"b":1,"a":2}' });
+    expect(await store.write('a', 1, 'two', {})).toBe(true);
+    expect(await store.write('a', 1, 'late', {})).toBe(false);
+    expect(await store.read('a')).toEqual({ name: 'a', version: 2, body: 'two' });
+  });
+
+  it('[S3] removes one, also of a version only', async () => {
+    await store.write('a', 0, 'one', { next: 5, owner: 'ada' });
+    expect(await store.remove('a', 2)).toBe(false);
+    expect(await store.remove('a', 1)).toBe(true);
+    expect(await store.remove('a')).toBe(false);
+    expect(await store.read('a')).toBeUndefined();
+    expect(await store.overdue(10, 10)).toEqual([]);
+    expect(await store.list({ limit: 10, owner: 'ada' })).toEqual({ schedules: [], cursor: undefined });
+    // Of that name there may be another one.
+    expect(await store.write('a', 0, 'again', {})).toBe(true);
+    expect(await store.remove('a')).toBe(true);
+  });
+
+  it('[S3] lists them by name, in pages', async () => {
+    for (const name of ['b', 'a.1', 'B', 'a', 'a-1']) await store.write(name, 0, `body of ${name}`, {});
+    const first = await store.list({ limit: 3 });
+    expect(first.schedules.map(({ name }) => name)).toEqual(['B', 'a', 'a-1']);
+    expect(first.schedules[0]).toEqual({ name: 'B', version: 1, body: 'body of B' });
+    const second = await store.list({ limit: 3, cursor: first.cursor });
+    expect(second.schedules.map(({ name }) => name)).toEqual(['a.1', 'b']);
+    expect(second.cursor).toBeUndefined();
+  });
+
+  it('[S3] lists those of an owner, whose name may be the beginning of another one', async () => {
+    const owners = { a: 'ada', b: 'ad', c: 'ada', d: undefined, e: 'adam', f: 'ada' };
+    for (const [name, owner] of Object.entries(owners)) await store.write(name, 0, name, { owner });
+    const namesOf = async (owner: string, cursor?: string): Promise<string[]> =>
+      (await store.list({ limit: 2, owner, cursor })).schedules.map(({ name }) => name);
+    expect(await namesOf('ada')).toEqual(['a', 'c']);
+    expect(await namesOf('ada', 'c')).toEqual(['f']);
+    expect(await namesOf('ad')).toEqual(['b']);
+    expect(await namesOf('nobody')).toEqual([]);
+    await store.write('a', 1, 'a', { owner: 'adam' });
+    await store.write('c', 1, 'c', {});
+    expect(await namesOf('ada')).toEqual(['f']);
+    expect(await namesOf('adam')).toEqual(['a', 'e']);
+  });
+
+  it('[S5] knows which should have fired before a time, the oldest first', async () => {
+    const times = { a: 30, b: 10, c: undefined, d: 20, e: 40 };
+    for (const [name, next] of Object.entries(times)) await store.write(name, 0, name, { next });
+    expect(await store.overdue(40, 10)).toEqual(['b', 'd', 'a']);
+    expect(await store.overdue(40, 2)).toEqual(['b', 'd']);
+    await store.write('b', 1, 'b', { next: 50 });
+    await store.write('d', 1, 'd', {});
+    expect(await store.overdue(40, 10)).toEqual(['a']);
+  });
+
+  it.each([1, 8, 32])(
+    '[S5] of many who write the same version one is taken, at concurrency %i',
+    async (concurrency) => {
+      const counts = Array.from({ length: concurrency }, () => 0);
+      const add = async (n: number): Promise<void> => {
+        while (counts[n]! < 20) {
+          const found = await store.read('counter');
+          const value = Number(found?.body ?? 0);
+          if (await store.write('counter', found?.version ?? 0, String(value + 1), { next: value, owner: `o${n}` }))
+            counts[n]!++;
+        }
+      };
+      await Promise.all(counts.map((_, n) => add(n)));
+      expect(await store.read('counter')).toEqual({
+        name: 'counter',
+        version: 20 * concurrency,
+        body: String(20 * concurrency),
+      });
+      const owners = await Promise.all(counts.map((_, n) => store.list({ limit: 5, owner: `o${n}` })));
+      expect(owners.flatMap(({ schedules }) => schedules)).toHaveLength(1);
+    },
+  );
+});

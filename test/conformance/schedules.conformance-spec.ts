@@ -1,0 +1,462 @@
+import { Injectable } from '@nestjs/common';
+import {
+  InvalidScheduleError,
+  ScheduleExistsError,
+  ScheduleNotFoundError,
+  Task,
+  task,
+  taskContract,
+  type JobContext,
+  type NewSchedule,
+  type ScheduleInfo,
+} from 'nestjs-jobs';
+import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
+import type { ScheduleRecord } from '../../libs/jobs/src/schedule/schedule-record.js';
+import { ScheduleFires } from '../../libs/jobs/src/schedule/schedule-fires.js';
+import { backends } from '../support/backends.js';
+import { eventually } from '../support/eventually.js';
+import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { signal } from '../support/signals.js';
+
+const HOUR = 3_600_000;
+
+@Injectable()
+class Reports {
+  readonly ran: { id: string; at: number | undefined; payload: unknown }[] = [];
+  open = signal();
+  running = 0;
+  together = 0;
+
+  @Task()
+  async make(payload: { user: string }, job: JobContext): Promise<string> {
+    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), payload });
+    return payload.user;
+  }
+
+  @Task({ retry: { attempts: 1 } })
+  async slow(payload: { user: string }, job: JobContext): Promise<void> {
+    this.together = Math.max(this.together, ++this.running);
+    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), payload });
+    const aborted = new Promise((resolve) => job.signal.addEventListener('abort', resolve));
+    await Promise.race([this.open.reached, aborted]);
+    this.running--;
+    job.signal.throwIfAborted();
+  }
+}
+
+const make = task(Reports, 'make');
+const slow = task(Reports, 'slow');
+
+describe.each(backends)('schedules that are made at run time on $name', (backend) => {
+  let app: JobsApp;
+  let reports: Reports;
+  let store: QueueBackend['schedules'];
+  beforeAll(async () => {
+    app = await startJobsApp({
+      backend,
+      providers: [Reports],
+      imports: [JobsHealthModule],
+      options: { queues: { bulk: {} } },
+    });
+    reports = app.app.get(Reports);
+    store = app.app.get<QueueBackend>(QUEUE_BACKEND).schedules;
+  });
+  afterAll(() => app?.close());
+  beforeEach(() => {
+    reports.ran.length = 0;
+    reports.open = signal();
+    reports.together = 0;
+  });
+  afterEach(async () => {
+    reports.open.reach();
+    const { schedules } = await app.jobs.schedules.list({ limit: 500 });
+    for (const { name } of schedules) await app.jobs.schedules.delete(name);
+  });
+
+  const create = (schedule: Partial<NewSchedule<{ user: string }>> & { name: string }): Promise<ScheduleInfo> =>
+    app.jobs.schedules.create({ task: make, payload: { user: 'ada' }, cron: '0 6 1 1 *', ...schedule } as NewSchedule);
+  const info = async (name: string): Promise<ScheduleInfo> => (await app.jobs.schedules.get(name))!;
+
+  /** As if the fleet had been down since then. */
+  async function wasLastLookedAt(name: string, last: number): Promise<void> {
+    const { body, version } = (await store.read(name))!;
+    const record = JSON.parse(body) as ScheduleRecord;
+    const state = { ...record.state, since: last, last };
+    expect(await store.write(name, version, JSON.stringify({ ...record, state }), { next: last })).toBe(true);
+  }
+  const look = (name: string): Promise<unknown> => app.app.get(ScheduleFires, { strict: false }).fire(name);
+  const untilRan = async (count: number): Promise<void> => {
+    await eventually(() => reports.ran.length === count, { timeout: 30_000 });
+  };
+
+  it('[S3] one is stored, shown, and fires', async () => {
+    const made = await create({
+      name: 'of-ada',
+      every: '1s',
+      cron: undefined,
+      owner: 'ada',
+      tags: ['report'],
+      description: 'her own',
+    });
+    expect(made).toMatchObject({
+      name: 'of-ada',
+      task: 'Reports.make',
+      queue: 'default',
+      every: 1_000,
+      payload: { user: 'ada' },
+      overlap: 'allow',
+      missed: 'run-once',
+      missedWithin: 24 * HOUR,
+      owner: 'ada',
+      description: 'her own',
+      tags: ['report'],
+      inCode: false,
+      state: 'active',
+      sent: 0,
+      missedCount: 0,
+      skippedCount: 0,
+      rearmedCount: 0,
+      runs: [],
+    });
+    await eventually(() => reports.ran.length > 1, { timeout: 30_000 });
+    const now = await info('of-ada');
+    expect(now.sent).toBeGreaterThan(0);
+    expect(now.lag).toBeGreaterThanOrEqual(0);
+    const last = now.runs.at(-1)!;
+    expect(last).toEqual({
+      id: reports.ran[0]!.id,
+      scheduledFor: new Date(reports.ran[0]!.at!).toISOString(),
+      sentAt: expect.any(String),
+      by: 'schedule',
+      state: 'succeeded',
+    });
+    expect(await app.jobs.schedules.delete('of-ada')).toBe(true);
+    expect(await app.jobs.schedules.delete('of-ada')).toBe(false);
+    expect(await app.jobs.schedules.get('of-ada')).toBeUndefined();
+  });
+
+  it('[S3] the same one again is the same; another one of its name is refused', async () => {
+    const made = await create({ name: 'same', cron: '0 6 * * *' });
+    expect(await create({ name: 'same', cron: '0 6 * * *' })).toEqual(made);
+    await expect(create({ name: 'same', cron: '0 7 * * *' })).rejects.toThrow(ScheduleExistsError);
+    await expect(create({ name: 'same', cron: '0 6 * * *', payload: { user: 'bob' } })).rejects.toThrow(
+      'there is another schedule "same"',
+    );
+    const [first, second] = await Promise.all([create({ name: 'twice' }), create({ name: 'twice' })]);
+    expect({ ...first, createdAt: '' }).toEqual({ ...second, createdAt: '' });
+  });
+
+  it('[S3] one is changed; what is left out stays', async () => {
+    const made = await create({
+      name: 'changed',
+      cron: '0 6 * * *',
+      timeZone: 'Europe/Berlin',
+      overlap: 'skip',
+      owner: 'ada',
+    });
+    const paid = await app.jobs.schedules.update('changed', { payload: { user: 'bob' } });
+    expect(paid).toEqual({ ...made, payload: { user: 'bob' } });
+    const retimed = await app.jobs.schedules.update('changed', { cron: '0 7 * * *' });
+    expect(retimed).toMatchObject({ cron: '0 7 * * *', timeZone: 'Europe/Berlin', overlap: 'skip', owner: 'ada' });
+    const every = await app.jobs.schedules.update('changed', { every: '1h' });
+    expect(every).toMatchObject({ every: HOUR });
+    expect(every).not.toHaveProperty('cron');
+    const rezoned = await app.jobs.schedules.update('changed', { cron: '0 7 * * *', utcOffset: 60 });
+    expect(rezoned).toMatchObject({ cron: '0 7 * * *', utcOffset: 60 });
+    const zoned = await app.jobs.schedules.update('changed', { timeZone: 'Europe/Berlin', cron: undefined } as never);
+    expect(zoned).toMatchObject({ cron: '0 7 * * *', timeZone: 'Europe/Berlin' });
+    expect(zoned).not.toHaveProperty('utcOffset');
+    expect(await app.jobs.schedules.update('changed', { waitForCompletion: false })).toMatchObject({
+      overlap: 'allow',
+    });
+    expect(await app.jobs.schedules.update('changed', { waitForCompletion: true })).toMatchObject({ overlap: 'skip' });
+    await expect(app.jobs.schedules.update('none', { every: '1h' })).rejects.toThrow(ScheduleNotFoundError);
+    await expect(app.jobs.schedules.update('changed', { name: 'other' } as never)).rejects.toThrow(
+      'has no option "name"',
+    );
+  });
+
+  it("[S3] one is paused and goes on, and what was due meanwhile is nobody's", async () => {
+    await create({ name: 'paused', every: '1s', cron: undefined });
+    expect(await app.jobs.schedules.pause('paused', { reason: 'holidays' })).toMatchObject({
+      state: 'paused',
+      pauseReason: 'holidays',
+      pausedAt: expect.any(String),
+    });
+    await look('paused');
+    expect(await app.jobs.schedules.next('paused')).toEqual([]);
+    const before = (await info('paused')).sent;
+    await wasLastLookedAt('paused', Date.now() - HOUR);
+    const resumed = await app.jobs.schedules.resume('paused');
+    expect(resumed).toMatchObject({ state: 'active', sent: before });
+    await eventually(async () => (await info('paused')).sent > before, { timeout: 30_000 });
+    expect((await info('paused')).missedCount).toBe(0);
+    await expect(app.jobs.schedules.pause('none')).rejects.toThrow(ScheduleNotFoundError);
+    await expect(app.jobs.schedules.resume('none')).rejects.toThrow('there is no schedule "none"');
+  });
+
+  it('[S3] one is triggered by hand, with its payload or another', async () => {
+    await create({ name: 'by-hand' });
+    const first = await app.jobs.schedules.trigger('by-hand');
+    expect(await first.result()).toBe('ada');
+    const second = await app.jobs.schedules.trigger('by-hand', { payload: { user: 'bob' } });
+    expect(await second.result()).toBe('bob');
+    const { runs, sent } = await info('by-hand');
+    expect(runs.map(({ id, by }) => [id, by])).toEqual([[second.id, 'trigger'], [first.id, 'trigger']]); // prettier-ignore
+    expect(sent).toBe(0);
+    await expect(app.jobs.schedules.trigger('none')).rejects.toThrow(ScheduleNotFoundError);
+  });
+
+  it.each(['a\u0000b', '', '../of-ada', 'x'.repeat(5_000)])(
+    '[S3] of a name that is none there is no schedule',
+    async (name) => {
+      const { schedules } = app.jobs;
+      expect(await schedules.get(name)).toBeUndefined();
+      expect(await schedules.delete(name)).toBe(false);
+      for (const asked of [
+        schedules.pause(name),
+        schedules.resume(name),
+        schedules.trigger(name),
+        schedules.next(name),
+      ]) {
+        await expect(asked).rejects.toThrow(ScheduleNotFoundError);
+      }
+    },
+  );
+
+  it('[S3] tells its next times', async () => {
+    await create({ name: 'berlin', cron: '0 6 * * *', timeZone: 'Europe/Berlin' });
+    const next = await app.jobs.schedules.next('berlin', 3);
+    expect(next).toHaveLength(3);
+    for (const time of next) {
+      expect(time.getTime()).toBeGreaterThan(Date.now());
+      expect(
+        new Intl.DateTimeFormat('en', { timeZone: 'Europe/Berlin', timeStyle: 'short', hourCycle: 'h23' }).format(time),
+      ).toBe('06:00');
+    }
+    expect((await info('berlin')).next).toBe(next[0]!.toISOString());
+    await create({ name: 'twice', cron: '0 6 * * *', maxRuns: 2 });
+    expect(await app.jobs.schedules.next('twice', 5)).toHaveLength(2);
+    await expect(app.jobs.schedules.next('none')).rejects.toThrow(ScheduleNotFoundError);
+  });
+
+  it('[S3] [S5] makes up for times that passed before it was there, each once', async () => {
+    await create({ name: 'filled', cron: '0 * * * *' });
+    const [from, to] = ['2026-02-01T00:00:00Z', '2026-02-01T05:30:00Z'];
+    expect(await app.jobs.schedules.backfill('filled', from, to)).toBe(6);
+    await untilRan(6);
+    expect(await app.jobs.schedules.backfill('filled', from, to)).toBe(6);
+    const late = await app.jobs.schedules.trigger('filled');
+    await late.result();
+    expect(
+      reports.ran
+        .map(({ at }) => at)
+        .slice(0, 6)
+        .sort((a, b) => a! - b!),
+    ).toEqual(Array.from({ length: 6 }, (_, n) => Date.parse(from) + n * HOUR));
+    expect(reports.ran).toHaveLength(7);
+    expect((await info('filled')).runs.filter(({ by }) => by === 'backfill').length).toBeGreaterThan(0);
+    await expect(app.jobs.schedules.backfill('filled', 'yesterday', to)).rejects.toThrow(InvalidScheduleError);
+  });
+
+  it('[S3] has a first and a last time, and so many runs', async () => {
+    const start = Date.now() + 1_500;
+    await create({
+      name: 'window',
+      every: '1s',
+      cron: undefined,
+      startAt: new Date(start),
+      endAt: new Date(start + 2_500),
+    });
+    await eventually(async () => (await info('window')).state === 'ended', { timeout: 30_000 });
+    const { runs, sent } = await info('window');
+    expect(sent).toBeGreaterThan(0);
+    for (const { scheduledFor } of runs) {
+      expect(Date.parse(scheduledFor)).toBeGreaterThanOrEqual(start);
+      expect(Date.parse(scheduledFor)).toBeLessThanOrEqual(start + 2_500);
+    }
+    await create({ name: 'few', every: '1s', cron: undefined, maxRuns: 2 });
+    await eventually(async () => (await info('few')).state === 'ended', { timeout: 30_000 });
+    expect(await info('few')).toMatchObject({ sent: 2 });
+    expect((await info('few')).runs).toHaveLength(2);
+  });
+
+  it('[S3] those of one owner, in pages', async () => {
+    for (let n = 0; n < 5; n++) await create({ name: `page-${n}`, owner: n % 2 === 0 ? 'ada' : 'bob' });
+    const first = await app.jobs.schedules.list({ owner: 'ada', limit: 2 });
+    expect(first.schedules.map(({ name }) => name)).toEqual(['page-0', 'page-2']);
+    const second = await app.jobs.schedules.list({
+      owner: 'ada',
+      limit: 2,
+      ...(first.cursor !== undefined && { cursor: first.cursor }),
+    });
+    expect(second.schedules.map(({ name }) => name)).toEqual(['page-4']);
+    expect(second.cursor).toBeUndefined();
+    expect((await app.jobs.schedules.list()).schedules).toHaveLength(5);
+    await expect(app.jobs.schedules.list({ limit: 0 })).rejects.toThrow('"limit" from 1 to 500');
+  });
+
+  it.each([
+    ['run-once', 1],
+    ['all', 5],
+    ['skip', 0],
+  ] as const)('[S5] after an outage of hours, %s: %i', async (missed, sent) => {
+    const hour = Math.floor(Date.now() / HOUR) * HOUR;
+    // In this hour, and not in its first two minutes.
+    const minute = Math.max(0, new Date().getUTCMinutes() - 5);
+    const newest = hour + minute * 60_000;
+    const isLate = Date.now() - newest > 120_000;
+    await create({ name: `out-${missed}`, cron: `${minute} * * * *`, missed });
+    await wasLastLookedAt(`out-${missed}`, newest - 5 * HOUR);
+    await Promise.all([look(`out-${missed}`), look(`out-${missed}`), look(`out-${missed}`)]);
+    const expected = missed === 'skip' && !isLate ? 1 : sent;
+    await untilRan(expected);
+    const { runs, missedCount, sent: counted } = await info(`out-${missed}`);
+    expect([counted, missedCount]).toEqual([expected, 5 - expected]);
+    expect(new Set(runs.map(({ id }) => id)).size).toBe(expected);
+    if (expected > 0) expect(runs[0]!.scheduledFor).toBe(new Date(newest).toISOString());
+    await look(`out-${missed}`);
+    expect(await info(`out-${missed}`)).toMatchObject({ sent: expected });
+  });
+
+  it('[S5] [S7] what is sent while somebody pauses or triggers is counted, too', async () => {
+    for (let n = 0; n < 8; n++) {
+      reports.ran.length = 0;
+      const name = `disturbed-${n}`;
+      await create({ name, cron: '0 * * * *', missed: 'all' });
+      await wasLastLookedAt(name, Math.floor(Date.now() / HOUR) * HOUR - 5 * HOUR);
+      const { schedules } = app.jobs;
+      const disturb = n % 2 === 0 ? schedules.pause(name) : schedules.trigger(name);
+      await Promise.all([look(name), look(name), disturb]);
+      const { runs, sent } = await info(name);
+      const fired = runs.filter(({ by }) => by === 'schedule');
+      await untilRan(runs.length);
+      expect(new Set(runs.map(({ id }) => id))).toEqual(new Set(reports.ran.map(({ id }) => id)));
+      expect(sent).toBe(fired.length);
+      // A pause may have come first.
+      if (n % 2 === 1) expect(sent).toBe(5);
+    }
+  });
+
+  it('[S5] what is older than the window is not made up for', async () => {
+    await create({ name: 'window-of-2h', cron: '0 * * * *', missed: 'all', missedWithin: '150m' });
+    const hour = Math.floor(Date.now() / HOUR) * HOUR;
+    await wasLastLookedAt('window-of-2h', hour - 10 * HOUR);
+    await look('window-of-2h');
+    const { sent, missedCount, runs } = await info('window-of-2h');
+    expect(sent + missedCount).toBe(10);
+    for (const { scheduledFor } of runs) expect(Date.parse(scheduledFor)).toBeGreaterThan(Date.now() - 151 * 60_000);
+    expect(sent).toBeGreaterThanOrEqual(2);
+    expect(sent).toBeLessThanOrEqual(3);
+    await untilRan(sent);
+  });
+
+  it('[S4] with skip none is sent while the last one runs', async () => {
+    await create({ name: 'skips', task: slow as never, every: '1s', cron: undefined, overlap: 'skip' });
+    await untilRan(1);
+    await eventually(async () => (await info('skips')).skippedCount > 1, { timeout: 30_000 });
+    expect(reports.ran).toHaveLength(1);
+    reports.open.reach();
+    await eventually(() => reports.ran.length > 1, { timeout: 30_000 });
+    expect(reports.together).toBe(1);
+  });
+
+  it('[S4] with skip none is sent while one before the last still runs', async () => {
+    await create({ name: 'skips-both', task: slow as never, every: '1s', cron: undefined, overlap: 'skip' });
+    await untilRan(1);
+    const { overlap } = await app.jobs.schedules.update('skips-both', { task: make });
+    expect(overlap).toBe('skip');
+    // Sent by hand, and over at once.
+    const short = await app.jobs.schedules.trigger('skips-both');
+    await short.result();
+    const { skippedCount } = await info('skips-both');
+    await eventually(async () => (await info('skips-both')).skippedCount > skippedCount + 1, { timeout: 30_000 });
+    expect(reports.ran).toHaveLength(2);
+    reports.open.reach();
+    await eventually(() => reports.ran.length > 2, { timeout: 30_000 });
+  });
+
+  it('[S4] with queue they run one after another', async () => {
+    await create({ name: 'queues', task: slow as never, every: '1s', cron: undefined, overlap: 'queue' });
+    await untilRan(1);
+    await eventually(async () => (await info('queues')).sent > 2, { timeout: 30_000 });
+    expect(reports.ran).toHaveLength(1);
+    await app.jobs.schedules.pause('queues');
+    const { sent } = await info('queues');
+    reports.open.reach();
+    await untilRan(sent);
+    expect(reports.together).toBe(1);
+    expect(reports.ran.map(({ at }) => at)).toEqual(reports.ran.map(({ at }) => at).toSorted((a, b) => a! - b!));
+  });
+
+  it('[S4] with cancel-previous the last one ends cancelled', async () => {
+    await create({ name: 'cancels', task: slow as never, every: '1s', cron: undefined, overlap: 'cancel-previous' });
+    await eventually(() => reports.ran.length > 2, { timeout: 30_000 });
+    await app.jobs.schedules.pause('cancels');
+    const first = app.jobs.job(reports.ran[0]!.id);
+    expect(await first.status()).toMatchObject({ state: 'cancelled', reason: 'the next run of its schedule is due' });
+    expect((await info('cancels')).skippedCount).toBe(0);
+  });
+
+  it('[S4] with allow they run side by side', async () => {
+    await create({ name: 'allows', task: slow as never, every: '1s', cron: undefined });
+    await eventually(() => reports.together > 1, { timeout: 30_000 });
+  });
+
+  it('[S5] an alarm that is lost is set again', async () => {
+    await create({ name: 'lost', every: '1s', cron: undefined });
+    await app.jobs.queue('canvas-nodes').removeJobScheduler('lost');
+    await eventually(async () => (await info('lost')).rearmedCount === 1, { timeout: 40_000 });
+    const { sent } = await info('lost');
+    await eventually(async () => (await info('lost')).sent > sent + 1, { timeout: 30_000 });
+    expect((await info('lost')).rearmedCount).toBe(1);
+  });
+
+  it('[S7] one whose task nobody runs is told of by the health check', async () => {
+    const health = async (): Promise<unknown> => (await app.app.get(JobsHealthIndicator).isHealthy())['jobs'];
+    expect(await health()).not.toHaveProperty('warnings');
+    await app.jobs.schedules.create({ name: 'nobody', task: taskContract('nobody.knows'), every: '1h' });
+    const warning = 'schedule "nobody": no live process runs task "nobody.knows" in queue "default"';
+    await eventually(async () => expect(await health()).toMatchObject({ status: 'up', warnings: [warning] }), {
+      timeout: 30_000,
+    });
+    await app.jobs.schedules.delete('nobody');
+    await eventually(async () => expect(await health()).not.toHaveProperty('warnings'), { timeout: 30_000 });
+  });
+
+  it('[S3] each begins somewhat later, at a place of its own', async () => {
+    await create({ name: 'spread', cron: '0 * * * *', missed: 'all', jitter: '10h' });
+    await wasLastLookedAt('spread', Math.floor(Date.now() / HOUR) * HOUR - 5 * HOUR);
+    await look('spread');
+    const { runs } = await info('spread');
+    expect(runs.length).toBeGreaterThan(3);
+    const jobs = await Promise.all(runs.map(({ id }) => app.jobs.queue('default').getJob(id)));
+    const delays = jobs.map((job) => job!.opts.delay!);
+    for (const delay of delays) expect(delay).toBeLessThan(10 * HOUR);
+    expect(new Set(delays).size).toBe(delays.length);
+    await app.jobs.purge('default');
+  });
+
+  it.each<[string, object, string]>([
+    ['no times', { cron: undefined }, 'must have "cron" or "every", one of the two'],
+    ['both times', { every: '1h' }, 'must have "cron" or "every"'],
+    ['a zone of an interval', { every: '1h', cron: undefined, timeZone: 'UTC' }, 'has a zone beside "every"'],
+    ['a name', { name: 'a:b' }, 'must have a name of 1 to 100'],
+    ['an option', { crom: '1' }, 'has no option "crom"'],
+    ['a queue', { queue: 'none' }, 'a declared queue'],
+    [
+      'an end before the beginning',
+      { startAt: '2030-01-02T00:00:00Z', endAt: '2030-01-01T00:00:00Z' },
+      'a time after "startAt"',
+    ],
+    ['a time without a zone', { startAt: '2030-01-02T00:00:00' }, 'ISO-8601 with a zone'],
+    ['too few runs', { maxRuns: 0 }, 'a whole number above zero as "maxRuns"'],
+    ['an owner', { owner: '#x' }, 'must not begin with "#"'],
+    ['a payload', { payload: { user: 1n } }, 'JSON'],
+  ])('[S3] %s that is wrong is refused, and nothing is stored', async (_what, wrong, message) => {
+    await expect(create({ name: 'wrong', ...wrong })).rejects.toThrow(message);
+    expect((await app.jobs.schedules.list()).schedules).toEqual([]);
+  });
+});
