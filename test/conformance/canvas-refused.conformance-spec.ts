@@ -20,7 +20,7 @@ describe.each(backends)('canvases that are refused on $name', (backend) => {
   afterAll(() => app?.close());
   // Not even a job that failed.
   afterEach(async () => {
-    for (const queue of ['default', 'canvas-nodes']) {
+    for (const queue of ['default', 'jobs-internal']) {
       const counts = await app.jobs.queue(queue).getJobCounts();
       if (Object.values(counts).some((count) => count > 0)) throw new Error(`${queue}: ${JSON.stringify(counts)}`);
     }

@@ -154,7 +154,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
     it('[M3] is healthy while it works, and says why when it does not', async () => {
       const { body } = await server.http.get('/health').expect(200);
       expect(body.info).toEqual({
-        jobs: { status: 'up', backend: backend.name, working: ['default', 'canvas-nodes'], watchdogRestarts: 0 },
+        jobs: { status: 'up', backend: backend.name, working: ['default', 'jobs-internal'], watchdogRestarts: 0 },
       });
       const draining = await serve(backend);
       await draining.app.get(JobsRunner).drain();

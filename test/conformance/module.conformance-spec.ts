@@ -208,7 +208,7 @@ describe.each(backends)('the module on $name', (backend) => {
     const consumption = await first.app.get(JobsRunner).consumption();
     expect(consumption).toEqual([
       { queue: 'reports', consuming: true },
-      { queue: 'canvas-nodes', consuming: true },
+      { queue: 'jobs-internal', consuming: true },
     ]);
     expect(await mail.status()).toMatchObject({ state: 'pending' });
     // The next heartbeat finds it.

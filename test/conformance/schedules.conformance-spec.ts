@@ -24,21 +24,21 @@ const HOUR = 3_600_000;
 
 @Injectable()
 class Reports {
-  readonly ran: { id: string; at: number | undefined; payload: unknown }[] = [];
+  readonly ran: { id: string; at: number | undefined; by: string | undefined; payload: unknown }[] = [];
   open = signal();
   running = 0;
   together = 0;
 
   @Task()
   async make(payload: { user: string }, job: JobContext): Promise<string> {
-    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), payload });
+    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), by: job.schedule?.by, payload });
     return payload.user;
   }
 
   @Task({ retry: { attempts: 1 } })
   async slow(payload: { user: string }, job: JobContext): Promise<void> {
     this.together = Math.max(this.together, ++this.running);
-    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), payload });
+    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), by: job.schedule?.by, payload });
     const aborted = new Promise((resolve) => job.signal.addEventListener('abort', resolve));
     await Promise.race([this.open.reached, aborted]);
     this.running--;
@@ -121,6 +121,7 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
       runs: [],
     });
     await eventually(() => reports.ran.length > 1, { timeout: 30_000 });
+    expect(reports.ran[0]!.by).toBe('schedule');
     const now = await info('of-ada');
     expect(now.sent).toBeGreaterThan(0);
     expect(now.lag).toBeGreaterThanOrEqual(0);
@@ -176,6 +177,43 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     await expect(app.jobs.schedules.update('changed', { name: 'other' } as never)).rejects.toThrow(
       'has no option "name"',
     );
+  });
+
+  it('[S3] what one was made with can be taken away again', async () => {
+    const made = await create({
+      name: 'plain',
+      startAt: '2026-01-01T00:00:00Z',
+      endAt: '2126-01-01T00:00:00Z',
+      maxRuns: 3,
+      owner: 'ada',
+      description: 'soon plain',
+    });
+    const { startAt, endAt, maxRuns, owner, description, ...rest } = made;
+    expect({ startAt, endAt, maxRuns, owner, description }).toEqual({
+      startAt: '2026-01-01T00:00:00.000Z',
+      endAt: '2126-01-01T00:00:00.000Z',
+      maxRuns: 3,
+      owner: 'ada',
+      description: 'soon plain',
+    });
+    const nothing = { startAt: null, endAt: null, maxRuns: null, owner: null, description: null };
+    expect(await app.jobs.schedules.update('plain', nothing)).toEqual(rest);
+    expect(
+      (await app.jobs.schedules.list({ owner: 'ada', limit: 500 })).schedules.map(({ name }) => name),
+    ).not.toContain('plain');
+    await expect(app.jobs.schedules.update('plain', { overlap: null } as never)).rejects.toThrow('overlap');
+  });
+
+  it('[S3] one that has ended goes on by a change, and has missed nothing', async () => {
+    await create({ name: 'more', every: '1s', cron: undefined, maxRuns: 1, missed: 'all' });
+    await eventually(async () => (await info('more')).state === 'ended', { timeout: 30_000 });
+    await wasLastLookedAt('more', Date.now() - HOUR);
+    const changed = Date.now();
+    await app.jobs.schedules.update('more', { maxRuns: 2 });
+    await eventually(async () => (await info('more')).sent === 2, { timeout: 30_000 });
+    const again = await info('more');
+    expect(Date.parse(again.runs[0]!.scheduledFor)).toBeGreaterThan(changed);
+    expect(again.missedCount).toBe(0);
   });
 
   it("[S3] one is paused and goes on, and what was due meanwhile is nobody's", async () => {
@@ -256,7 +294,7 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
         .slice(0, 6)
         .sort((a, b) => a! - b!),
     ).toEqual(Array.from({ length: 6 }, (_, n) => Date.parse(from) + n * HOUR));
-    expect(reports.ran).toHaveLength(7);
+    expect(reports.ran.map(({ by }) => by)).toEqual([...Array.from({ length: 6 }, () => 'backfill'), 'trigger']);
     expect((await info('filled')).runs.filter(({ by }) => by === 'backfill').length).toBeGreaterThan(0);
     await expect(app.jobs.schedules.backfill('filled', 'yesterday', to)).rejects.toThrow(InvalidScheduleError);
   });
@@ -407,7 +445,7 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
 
   it('[S5] an alarm that is lost is set again', async () => {
     await create({ name: 'lost', every: '1s', cron: undefined });
-    await app.jobs.queue('canvas-nodes').removeJobScheduler('lost');
+    await app.jobs.queue('jobs-internal').removeJobScheduler('lost');
     await eventually(async () => (await info('lost')).rearmedCount === 1, { timeout: 40_000 });
     const { sent } = await info('lost');
     await eventually(async () => (await info('lost')).sent > sent + 1, { timeout: 30_000 });

@@ -81,7 +81,7 @@ describe.each(backends)('the watchdog on $name', (backend) => {
   }
 
   async function expectNoAlarm({ app }: JobsApp, queues: string[]): Promise<void> {
-    const worked = ['default', ...queues, 'canvas-nodes'];
+    const worked = ['default', ...queues, 'jobs-internal'];
     await watchLong(worked.length);
     const consumption = await app.get(JobsRunner).consumption();
     expect(consumption).toEqual(worked.map((queue) => ({ queue, consuming: true })));

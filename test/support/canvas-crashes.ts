@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobType } from 'bullmq';
 import type { Signature } from 'nestjs-jobs';
-import { CANVAS_QUEUE } from '../../libs/jobs/src/canvas/canvas-part.js';
+import { INTERNAL_QUEUE } from '../../libs/jobs/src/canvas/canvas-part.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
 import {
   canvasOptions,
@@ -66,7 +66,7 @@ export class CanvasCrashes {
 /** Of all jobs of canvases, how many are in these states. */
 export async function countIn({ app }: JobsApp, states: readonly JobType[]): Promise<number> {
   const queues = app.get(Queues, { strict: false });
-  const counts = await Promise.all(['default', CANVAS_QUEUE].map((queue) => queues.get(queue).getJobCounts(...states)));
+  const counts = await Promise.all(['default', INTERNAL_QUEUE].map((queue) => queues.get(queue).getJobCounts(...states)));
   return counts.flatMap((each) => Object.values(each)).reduce((sum, count) => sum + count, 0);
 }
 

@@ -20,6 +20,11 @@ export interface JobsApp {
   readonly close: () => Promise<void>;
 }
 
+const open = new Set<INestApplication>();
+
+// What a test that failed has left would go on beside the next file of the same process. A child process has no afterAll.
+globalThis.afterAll?.(() => Promise.allSettled([...open].map((app) => app.close())));
+
 /** Boots a real Nest app; the caller closes it. */
 export async function startJobsApp(settings: JobsAppSettings): Promise<JobsApp> {
   const { backend, providers = [], controllers = [], imports = [], options = {}, logger = false } = settings;
@@ -41,6 +46,12 @@ export async function startJobsApp(settings: JobsAppSettings): Promise<JobsApp> 
     .setLogger(logger === false ? new MemoryLogger() : logger)
     .compile();
   const app = module.createNestApplication({ logger });
+  const close = app.close.bind(app);
+  app.close = () => {
+    open.delete(app);
+    return close();
+  };
   await app.init();
+  open.add(app);
   return { app, jobs: app.get(JobsService), close: () => app.close() };
 }

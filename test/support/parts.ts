@@ -146,7 +146,10 @@ export function failuresAt(parts: Parts, at: string): CanvasFailure[] {
 }
 
 /** Resolves when nothing waits or runs in any of these queues: whatever was to be called has been called by then. */
-export async function quiet({ jobs }: JobsApp, queues: readonly string[] = ['default', 'canvas-nodes']): Promise<void> {
+export async function quiet(
+  { jobs }: JobsApp,
+  queues: readonly string[] = ['default', 'jobs-internal'],
+): Promise<void> {
   await eventually(
     async () => {
       // Twice, since a job may have added one to a queue that was looked at before.

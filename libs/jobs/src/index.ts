@@ -166,11 +166,6 @@ export type { ScheduleInfo, ScheduleRun } from './schedule/schedule-info.js';
 export type { CronZone, SchedulePolicies } from './schedule/schedule-options.js';
 export type { OverlapPolicy } from './schedule/schedule-record.js';
 export { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule/schedule.errors.js';
-export {
-  Schedules,
-  type NewSchedule,
-  type ScheduleChange,
-  type ScheduleFilter,
-  type ScheduleSettings,
-} from './schedule/schedules.js';
+export type { NewSchedule, ScheduleChange, ScheduleSettings } from './schedule/schedule-settings.js';
+export { Schedules, type ScheduleFilter } from './schedule/schedules.js';
 export type { JobSchedule } from './execution/job-facts.js';

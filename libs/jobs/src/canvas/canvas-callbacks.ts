@@ -13,7 +13,7 @@ import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { describeError } from '../retry/attempt-record.js';
 import type { CanvasFailure } from './canvas-failure.js';
 import { callbackPath, pathOf } from './canvas-ids.js';
-import { CANVAS_QUEUE, type CanvasNodeWork } from './canvas-part.js';
+import { INTERNAL_QUEUE, type CanvasNodeWork } from './canvas-part.js';
 import { nodeJob, type FlowJob, type Frame } from './flow-job.js';
 import type { PlacedCanvas } from './placed-canvas.js';
 
@@ -71,7 +71,7 @@ export class CanvasCallbacks {
     try {
       await tell(async () => {
         if (tagged.length > 0) await this.backend.tags.add(tagged);
-        await this.queues.get(CANVAS_QUEUE).addBulk(calls.map(({ name, data, opts }) => ({ name, data, opts })));
+        await this.queues.get(INTERNAL_QUEUE).addBulk(calls.map(({ name, data, opts }) => ({ name, data, opts })));
       }, REFUSED_FOR);
     } catch (refusal) {
       // The job is not in this worker's hands any more; whoever has it next stores them.

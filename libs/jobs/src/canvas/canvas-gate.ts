@@ -6,7 +6,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { CanvasFlows } from './canvas-flows.js';
 import { idAt, memberPath, pathOf, spawnerPath } from './canvas-ids.js';
-import { CANVAS_QUEUE, type CanvasNodeWork, type JobPlace } from './canvas-part.js';
+import { INTERNAL_QUEUE, type CanvasNodeWork, type JobPlace } from './canvas-part.js';
 import { AbandonedCanvasError } from './canvas.errors.js';
 import { compileCanvas } from './compile-canvas.js';
 import { jobsOf, nodeJob, type FlowJob, type Frame, type WhenFailed } from './flow-job.js';
@@ -139,12 +139,12 @@ export class CanvasGate {
   }
 
   private async find(id: string): Promise<StoredJob | undefined> {
-    const job = await this.queues.get(CANVAS_QUEUE).getJob(id);
+    const job = await this.queues.get(INTERNAL_QUEUE).getJob(id);
     return job && withEnvelope(job);
   }
 }
 
 /** The job of the library's own at a path. @internal */
 export function nodePlace(path: string): JobPlace {
-  return { id: idAt(CANVAS_QUEUE, path), q: CANVAS_QUEUE };
+  return { id: idAt(INTERNAL_QUEUE, path), q: INTERNAL_QUEUE };
 }

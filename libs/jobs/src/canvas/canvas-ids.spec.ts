@@ -51,7 +51,7 @@ describe('the ids of a canvas', () => {
     expect(new Set(all).size).toBe(all.length);
     expect(below()).toEqual(all);
     for (const path of all) {
-      expect(idAt('canvas-nodes', path)).toMatch(OF_THE_STORE);
+      expect(idAt('jobs-internal', path)).toMatch(OF_THE_STORE);
       expect(path.startsWith(root)).toBe(true);
     }
     expect(memberNumber(all.at(-6)!)).toBe(1);

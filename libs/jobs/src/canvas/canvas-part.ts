@@ -46,8 +46,8 @@ export interface JobPlace {
   readonly q: string;
 }
 
-/** The queue of jobs of the library's own: a full queue of the app's cannot keep a canvas from going on. @internal */
-export const CANVAS_QUEUE = 'canvas-nodes';
+/** The queue of jobs of the library's own, alarms of schedules among them: a full queue of the app's holds none of them up. @internal */
+export const INTERNAL_QUEUE = 'jobs-internal';
 /** @internal */
 export const CANVAS_TASK = 'nestjs-jobs.canvas';
 /** How often a job of the library's own is tried. @internal */

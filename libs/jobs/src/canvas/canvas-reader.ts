@@ -6,7 +6,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { readStatus } from '../client/read-status.js';
 import { idAt, memberPath, pathOf, replacementPath, spawnerPath } from './canvas-ids.js';
-import { CANVAS_QUEUE } from './canvas-part.js';
+import { INTERNAL_QUEUE } from './canvas-part.js';
 import { isTask, stepsOf, type PlacedCanvas } from './placed-canvas.js';
 
 /**
@@ -66,7 +66,7 @@ export class CanvasReader {
     const { processed = 0, unprocessed = 0, ignored = 0, failed = 0 } = await job.getDependenciesCount();
     const path = pathOf(job.id!);
     // What adds members, or lets them be added, is a child as well, and so is what the job is replaced by.
-    const adder = s && (await this.stateAt(CANVAS_QUEUE, spawnerPath(path), 'completed'));
+    const adder = s && (await this.stateAt(INTERNAL_QUEUE, spawnerPath(path), 'completed'));
     const ended = job.finishedOn === undefined ? undefined : 'completed';
     const replacement = x && (await this.stateAt(lastQueueOf(x), replacementPath(path), ended));
     const others = [adder, replacement].filter((other) => other !== undefined);
@@ -95,7 +95,7 @@ export class CanvasReader {
   }
 
   private async queuesBelow(id: string): Promise<string[]> {
-    const job = (await this.reader.find(CANVAS_QUEUE, id))?.job;
+    const job = (await this.reader.find(INTERNAL_QUEUE, id))?.job;
     const { processed = {}, unprocessed = [], failed = [] } = (await job?.getDependencies()) ?? {};
     const keys = [...Object.keys(processed), ...unprocessed, ...failed];
     return [...new Set(keys.map((key) => key.split(':').at(-2)!))];
@@ -104,7 +104,7 @@ export class CanvasReader {
 
 function lastQueueOf(canvas: PlacedCanvas): string {
   const last = stepsOf(canvas).at(-1)!;
-  return isTask(last) ? last.q : CANVAS_QUEUE;
+  return isTask(last) ? last.q : INTERNAL_QUEUE;
 }
 
 function isLost(state: JobState): boolean {

@@ -1,5 +1,5 @@
 import { idAt, memberPath, relayPath, stepPath } from './canvas-ids.js';
-import { CANVAS_QUEUE } from './canvas-part.js';
+import { INTERNAL_QUEUE } from './canvas-part.js';
 import { segmentsOf } from './compile-canvas.js';
 import {
   isGroup,
@@ -28,7 +28,7 @@ export function shapeOf(canvas: PlacedCanvas, path: string): CanvasShape {
     const own = relayPath(path, n);
     const before = n > 0 ? { parent: () => relay(n - 1) } : {};
     return {
-      id: idAt(CANVAS_QUEUE, own),
+      id: idAt(INTERNAL_QUEUE, own),
       ...before,
       children: () => [shapeOf({ s: pieces[n]! }, memberPath(own, 0))],
     };
@@ -45,7 +45,7 @@ function stepShape(
 ): CanvasShape {
   const path = n === steps.length - 1 ? chain : stepPath(chain, n);
   const step = steps[n]!;
-  const id = idAt(isTask(step) ? step.q : CANVAS_QUEUE, path);
+  const id = idAt(isTask(step) ? step.q : INTERNAL_QUEUE, path);
   const header = isGroup(step) ? n : isHeader(steps, n - 1) ? n - 1 : undefined;
   const first = header ?? n;
   const parent = first > 0 ? () => stepShape(steps, first - 1, chain, before) : before;

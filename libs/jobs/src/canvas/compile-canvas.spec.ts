@@ -1,6 +1,6 @@
 import { CanvasTooLargeError } from './canvas.errors.js';
 import { memberPath, newPath, pathOf } from './canvas-ids.js';
-import { CANVAS_QUEUE, type CanvasPart } from './canvas-part.js';
+import { INTERNAL_QUEUE, type CanvasPart } from './canvas-part.js';
 import { compileCanvas, MOST_AT_ONCE, segmentsOf, type Place } from './compile-canvas.js';
 import { jobsOf, type FlowJob, type Frame } from './flow-job.js';
 import {
@@ -52,7 +52,7 @@ function shapeOf({ name, queueName, data, opts, children }: FlowJob): Shape {
   const members = n?.k === 'spawn' ? ` ${n.m.length} to ${n.o.id.replace(ROOT, '*')}` : '';
   const shown = {
     job: n ? `${n.k}${members}` : name,
-    at: `${queueName === CANVAS_QUEUE ? 'nodes' : queueName} ${pathOf(opts.jobId).replace(ROOT, '*')}`,
+    at: `${queueName === INTERNAL_QUEUE ? 'nodes' : queueName} ${pathOf(opts.jobId).replace(ROOT, '*')}`,
     ...(Object.keys(part).length > 0 && { part: JSON.parse(JSON.stringify(part).replaceAll(ROOT, '*')) as CanvasPart }),
     ...(fails && { fails }),
     ...(children && { below: children.map(shapeOf) }),
@@ -218,7 +218,7 @@ describe('the compiler of canvases', () => {
     check(spawned);
     expect(shapeOf(spawned)).toMatchObject({
       part: { a: 1 },
-      below: [{ job: 'spawn 1 to canvas-nodes_*', fails: 'fail' }],
+      below: [{ job: 'spawn 1 to jobs-internal_*', fails: 'fail' }],
     });
     expect(spawned.children![0]!.data.c!.n).toMatchObject({ a: 1 });
   });
@@ -248,12 +248,12 @@ describe('the compiler of canvases', () => {
     expect(shapeOf(flow)).toEqual({
       job: 'sum',
       at: 'default *',
-      part: { g: 2, t: 1, s: 1, b: 'canvas-nodes_*-0', j: 'p' },
+      part: { g: 2, t: 1, s: 1, b: 'jobs-internal_*-0', j: 'p' },
       below: [
         {
           job: 'spawn 1 to default_*',
           at: 'nodes *.s',
-          part: { g: 1, b: 'canvas-nodes_*-0' },
+          part: { g: 1, b: 'jobs-internal_*-0' },
           fails: 'fail',
           below: [
             {
@@ -295,7 +295,7 @@ describe('the compiler of canvases', () => {
     const linked: PlacedGroup = { ...fan(first('a')), l: [at('link', 'p')] };
     expect(shapeOf(compile(line(linked, at('sum', 'p'))))).toMatchObject({
       job: 'sum',
-      part: { g: 1, b: 'canvas-nodes_*-0', j: 'p' },
+      part: { g: 1, b: 'jobs-internal_*-0', j: 'p' },
       below: [{ job: 'gather', part: { g: 2, t: 1, l: [{ n: 'link' }] }, below: [{ job: 'a' }] }],
     });
   });
@@ -333,7 +333,7 @@ describe('the compiler of canvases', () => {
       job: 'gather',
       at: 'nodes *',
       part: { g: 2, t: MOST_AT_ONCE + 1, s: 1 },
-      below: [{ job: `spawn ${MOST_AT_ONCE + 1} to canvas-nodes_*`, at: 'nodes *.s', fails: 'fail' }],
+      below: [{ job: `spawn ${MOST_AT_ONCE + 1} to jobs-internal_*`, at: 'nodes *.s', fails: 'fail' }],
     });
     // The steps behind it count as well.
     const steps = many(250, (n) => at(`s${n}`, 'p'));
@@ -352,16 +352,16 @@ describe('the compiler of canvases', () => {
     expect(check(flow)).toHaveLength(50 + 2 * 2);
     const shapes = [...jobsOf([flow])].map(({ children: _below, ...job }) => shapeOf(job));
     expect(shapes.slice(49)).toEqual([
-      { job: 'm400', at: 'default *-0', part: { g: 1, b: 'canvas-nodes_*-r1', j: 'p' }, fails: 'fail' },
-      { job: 'gather', at: 'nodes *-r1', part: { g: 1, s: 1, t: 200, b: 'canvas-nodes_*-r0' }, fails: 'fail' },
+      { job: 'm400', at: 'default *-0', part: { g: 1, b: 'jobs-internal_*-r1', j: 'p' }, fails: 'fail' },
+      { job: 'gather', at: 'nodes *-r1', part: { g: 1, s: 1, t: 200, b: 'jobs-internal_*-r0' }, fails: 'fail' },
       {
-        job: 'spawn 1 to canvas-nodes_*-r1',
+        job: 'spawn 1 to jobs-internal_*-r1',
         at: 'nodes *-r1.s',
-        part: { g: 1, b: 'canvas-nodes_*-r0' },
+        part: { g: 1, b: 'jobs-internal_*-r0' },
         fails: 'fail',
       },
       { job: 'gather', at: 'nodes *-r0', part: { g: 1, s: 1, t: 200 }, fails: 'fail' },
-      { job: 'spawn 1 to canvas-nodes_*-r0', at: 'nodes *-r0.s', fails: 'fail' },
+      { job: 'spawn 1 to jobs-internal_*-r0', at: 'nodes *-r0.s', fails: 'fail' },
     ]);
     const all = allJobs(steps(450));
     const names = all.flatMap(({ data, name }) => (data.c!.n ? [] : [name]));

@@ -1,6 +1,6 @@
 import { CanvasTooLargeError } from './canvas.errors.js';
 import { idAt, memberPath, relayPath, spawnerPath, stepPath } from './canvas-ids.js';
-import { CANVAS_QUEUE, type CanvasPart, type JobPlace } from './canvas-part.js';
+import { INTERNAL_QUEUE, type CanvasPart, type JobPlace } from './canvas-part.js';
 import { nodeJob, taskJob, type FlowJob, type Frame, type WhenFailed } from './flow-job.js';
 import {
   isGroup,
@@ -94,7 +94,13 @@ class Compiler {
     // Whoever waits for a step of a chain fails with it.
     const whenFailed = isLast ? place.whenFailed : 'fail';
     if (isGroup(step)) {
-      const { children, part } = this.group(steps, n, { id: idAt(CANVAS_QUEUE, path), q: CANVAS_QUEUE }, path, place);
+      const { children, part } = this.group(
+        steps,
+        n,
+        { id: idAt(INTERNAL_QUEUE, path), q: INTERNAL_QUEUE },
+        path,
+        place,
+      );
       const { l, e } = step;
       const own: CanvasPart = { n: { k: 'gather' }, ...part, ...(l && { l }), ...(e && { e }) };
       return nodeJob(path, own, children, this.frameOf(step), whenFailed);
@@ -165,7 +171,7 @@ class Compiler {
     let { before } = place;
     for (const [n, piece] of pieces.slice(0, -1).entries()) {
       const path = relayPath(place.path, n);
-      const owner = { id: idAt(CANVAS_QUEUE, path), q: CANVAS_QUEUE };
+      const owner = { id: idAt(INTERNAL_QUEUE, path), q: INTERNAL_QUEUE };
       const shared = { t: tagsOfAll({ s: piece }) };
       const spawner = this.spawner(path, owner, shared, [{ s: piece }], before);
       const b = before && 'job' in before ? before.job.opts.jobId : undefined;

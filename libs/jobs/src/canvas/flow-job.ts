@@ -2,7 +2,7 @@ import type { JobsOptions as EngineOptions } from 'bullmq';
 import type { JobEnvelope } from '../client/envelope.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
 import type { CanvasPart } from './canvas-part.js';
-import { CANVAS_QUEUE, CANVAS_TASK, NODE_ATTEMPTS, NODE_PRIORITY } from './canvas-part.js';
+import { INTERNAL_QUEUE, CANVAS_TASK, NODE_ATTEMPTS, NODE_PRIORITY } from './canvas-part.js';
 import { idAt } from './canvas-ids.js';
 import type { PlacedTask } from './placed-canvas.js';
 
@@ -94,11 +94,11 @@ export function nodeJob(
   frame: Frame,
   whenFailed: WhenFailed | undefined,
 ): FlowJob {
-  const id = idAt(CANVAS_QUEUE, path);
+  const id = idAt(INTERNAL_QUEUE, path);
   const { headers, stamps, rootId, retention } = frame;
   return {
     name: CANVAS_TASK,
-    queueName: CANVAS_QUEUE,
+    queueName: INTERNAL_QUEUE,
     data: {
       ...(headers && { h: headers }),
       ...(stamps && stamps.length > 0 && { t: stamps }),

@@ -55,6 +55,8 @@ export interface ScheduledFire {
   readonly p?: number;
   /** It begins when those before it have ended. */
   readonly q?: 1;
+  /** By whom it was sent, unless its time had come. */
+  readonly h?: 'trigger' | 'backfill';
 }
 
 /**

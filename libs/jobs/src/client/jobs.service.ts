@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Queue } from 'bullmq';
 import type { CanvasHandle } from '../canvas/canvas-handle.js';
-import { CANVAS_QUEUE } from '../canvas/canvas-part.js';
+import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { CanvasStarter, type StartOptions } from '../canvas/canvas-starter.js';
 import type { Signature } from '../canvas/signature.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
@@ -258,13 +258,13 @@ export class JobsService {
   }
 
   /**
-   * The BullMQ queue behind a declared queue, for what BullMQ can and this library does not offer. Also of `canvas-nodes`,
+   * The BullMQ queue behind a declared queue, for what BullMQ can and this library does not offer. Also of `jobs-internal`,
    * the library's own.
    *
    * @throws {@link InvalidJobsOptionsError} when the queue is not declared.
    */
   queue(name: string): Queue {
-    if (name !== CANVAS_QUEUE) this.settings.assertDeclared(name, 'queue');
+    if (name !== INTERNAL_QUEUE) this.settings.assertDeclared(name, 'queue');
     return this.queues.get(name);
   }
 }

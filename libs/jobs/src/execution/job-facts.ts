@@ -10,6 +10,8 @@ export interface JobSchedule {
   readonly previous?: Date;
   /** How much later (ms) than its nominal time it was sent. */
   readonly lag: number;
+  /** `schedule`: its time had come; `trigger` and `backfill`: somebody wanted it. */
+  readonly by: 'schedule' | 'trigger' | 'backfill';
 }
 
 /** What a task can read of the job that it runs for. */
@@ -72,12 +74,13 @@ export abstract class JobFacts {
   get schedule(): JobSchedule | undefined {
     const fire = this.stored.data.e;
     if (!fire) return undefined;
-    const { s: name, at, by, p } = fire;
+    const { s: name, at, by, p, h } = fire;
     return {
       name,
       scheduledFor: new Date(at),
       ...(p !== undefined && { previous: new Date(p) }),
       lag: Math.max(0, by - at),
+      by: h ?? 'schedule',
     };
   }
 

@@ -1,6 +1,6 @@
 import bytes from 'bytes';
 import ms from 'ms';
-import { CANVAS_QUEUE } from '../canvas/canvas-part.js';
+import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { InvalidJobsOptionsError, isPlainObject, UnknownJobsOptionError } from './jobs-options.error.js';
 
 export { isPlainObject } from './jobs-options.error.js';
@@ -130,7 +130,7 @@ export function assertDeclaredQueue(
   queues: ReadonlyMap<string, unknown>,
 ): asserts value is string {
   // The library's own is among them, and not for the app's jobs.
-  const names = [...queues.keys()].filter((name) => name !== CANVAS_QUEUE);
+  const names = [...queues.keys()].filter((name) => name !== INTERNAL_QUEUE);
   if (names.includes(value as string)) return;
   const declared = `a declared queue (${names.join(', ')})`;
   // What could not be one needs no advice on how to declare it.

@@ -32,9 +32,9 @@ describe('module options', () => {
     expect(resolve({})).toEqual({
       connectTimeout: 2_000,
       namespace: 'jobs',
-      queues: new Map(['default', 'canvas-nodes'].map((name) => [name, { concurrency: 10, defaults: DEFAULTS }])),
+      queues: new Map(['default', 'jobs-internal'].map((name) => [name, { concurrency: 10, defaults: DEFAULTS }])),
       defaultQueue: 'default',
-      workedQueues: new Set(['default', 'canvas-nodes']),
+      workedQueues: new Set(['default', 'jobs-internal']),
       routing: { routes: [], router: undefined },
       keepFor: 86_400_000,
       keepFailedFor: 604_800_000,
@@ -72,11 +72,11 @@ describe('module options', () => {
   it('choose which queues are worked', () => {
     const queues = { a: {}, b: {}, c: { concurrency: 2 } };
     const worked = (workers: unknown): string[] => [...resolve({ queues, workers }).workedQueues].sort();
-    expect(worked(true)).toEqual(['a', 'b', 'c', 'canvas-nodes', 'default']);
+    expect(worked(true)).toEqual(['a', 'b', 'c', 'default', 'jobs-internal']);
     expect(worked(false)).toEqual([]);
-    expect(worked({ only: ['a'] })).toEqual(['a', 'canvas-nodes']);
+    expect(worked({ only: ['a'] })).toEqual(['a', 'jobs-internal']);
     expect(worked({ only: [] })).toEqual([]);
-    expect(worked({ except: ['a', 'default'] })).toEqual(['b', 'c', 'canvas-nodes']);
+    expect(worked({ except: ['a', 'default'] })).toEqual(['b', 'c', 'jobs-internal']);
   });
 
   it('lay the defaults of a queue over those of the module, option by option', () => {

@@ -1,4 +1,4 @@
-import { CANVAS_QUEUE } from '../canvas/canvas-part.js';
+import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { InvalidArgumentError } from '../client/invalid-argument.error.js';
 import type { LimitRule } from '../backend/limits.js';
 import { resolveLimitRule, type RateLimitRule } from '../limits/limit-rule.js';
@@ -120,7 +120,7 @@ function resolveQueues(
   for (const [name, value] of Object.entries({ [defaultQueue]: undefined, ...declared })) {
     const path = `queues.${name}`;
     if (!QUEUE_NAME.test(name)) throw new InvalidJobsOptionsError(path, QUEUE_NAME_RULE, name);
-    if (name === CANVAS_QUEUE)
+    if (name === INTERNAL_QUEUE)
       throw new InvalidJobsOptionsError(path, "another name: this queue is the library's own", name);
     const queue = new OptionReader(value, path, ['concurrency', 'rateLimit', 'defaults']);
     queues.set(name, {
@@ -130,7 +130,7 @@ function resolveQueues(
     });
   }
   // In the library's own queue nothing waits for its turn, is limited or expires.
-  queues.set(CANVAS_QUEUE, { concurrency: NODE_CONCURRENCY, rateLimit: undefined, defaults: DEFAULTS });
+  queues.set(INTERNAL_QUEUE, { concurrency: NODE_CONCURRENCY, rateLimit: undefined, defaults: DEFAULTS });
   return queues;
 }
 
@@ -153,9 +153,9 @@ function resolveWorkedQueues(
   reader: OptionReader,
   queues: ReadonlyMap<string, ResolvedQueueOptions>,
 ): ReadonlySet<string> {
-  const declared = [...queues.keys()].filter((name) => name !== CANVAS_QUEUE);
+  const declared = [...queues.keys()].filter((name) => name !== INTERNAL_QUEUE);
   const value = reader.raw('workers') ?? true;
-  if (typeof value === 'boolean') return new Set(value ? [...declared, CANVAS_QUEUE] : []);
+  if (typeof value === 'boolean') return new Set(value ? [...declared, INTERNAL_QUEUE] : []);
   if (!isPlainObject(value)) throw new InvalidJobsOptionsError('workers', WORKERS_RULE, value);
   const selection = new OptionReader(value, 'workers', ['only', 'except']);
   const { only, except } = { only: selection.raw('only'), except: selection.raw('except') };
@@ -168,5 +168,5 @@ function resolveWorkedQueues(
   for (const [n, name] of names.entries()) assertDeclaredQueue(name, `${path}[${n}]`, queues);
   const worked = declared.filter((name) => names.includes(name) === (only !== undefined));
   // Whoever works anything works the library's own queue, so that wherever there is a worker a canvas goes on.
-  return new Set(worked.length > 0 ? [...worked, CANVAS_QUEUE] : []);
+  return new Set(worked.length > 0 ? [...worked, INTERNAL_QUEUE] : []);
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { CANVAS_QUEUE, NODE_ATTEMPTS } from '../canvas/canvas-part.js';
+import { INTERNAL_QUEUE, NODE_ATTEMPTS } from '../canvas/canvas-part.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
 import { DECIDED_BACKOFF } from '../retry/decided-backoff.js';
@@ -29,16 +29,16 @@ export class ScheduleClock {
       removeOnFail: true,
     };
     const template = { name: ALARM_TASK, data: { a: name }, opts };
-    await this.client.reach(() => this.queues.get(CANVAS_QUEUE).upsertJobScheduler(name, { pattern }, template));
+    await this.client.reach(() => this.queues.get(INTERNAL_QUEUE).upsertJobScheduler(name, { pattern }, template));
   }
 
   async disarm(name: string): Promise<void> {
-    await this.client.reach(() => this.queues.get(CANVAS_QUEUE).removeJobScheduler(name));
+    await this.client.reach(() => this.queues.get(INTERNAL_QUEUE).removeJobScheduler(name));
   }
 
   /** Whether its next alarm is set, for a time that has not passed by `late` ms. */
   async isSet(name: string, late: number): Promise<boolean> {
-    const scheduler = await this.client.reach(() => this.queues.get(CANVAS_QUEUE).getJobScheduler(name));
+    const scheduler = await this.client.reach(() => this.queues.get(INTERNAL_QUEUE).getJobScheduler(name));
     return scheduler?.next !== undefined && scheduler.next > Date.now() - late;
   }
 }

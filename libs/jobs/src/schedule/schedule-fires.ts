@@ -154,7 +154,7 @@ export class ScheduleFires {
   private jobOf(
     name: string,
     spec: ScheduleSpec,
-    { at, id, sentAt }: FiredRun,
+    { at, id, sentAt, by }: FiredRun,
     previous: number | undefined,
   ): PreparedJob {
     const { task, queue, payload, headers, tags, priority, attempts, expiresIn, keepResult } = spec.template;
@@ -165,6 +165,7 @@ export class ScheduleFires {
       by: sentAt,
       ...(previous !== undefined && { p: previous }),
       ...(spec.overlap === 'queue' && { q: 1 as const }),
+      ...(by !== undefined && { h: by }),
     };
     return {
       id,

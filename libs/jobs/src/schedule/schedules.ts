@@ -1,58 +1,28 @@
 import { Injectable } from '@nestjs/common';
-import { asEnqueueError, toTime } from '../client/enqueue-options.js';
-import { assertTaskRef } from '../client/enqueue-entries.js';
+import { toTime } from '../client/enqueue-options.js';
 import type { JobHandle } from '../client/job-handle.js';
 import { newJobId } from '../client/job-id.js';
 import { requireJson, requireText } from '../client/invalid-argument.error.js';
 import { JobsClient } from '../client/jobs-client.js';
-import type { Duration } from '../options/jobs-options.js';
-import type { TaskRef } from '../task/task-reference.js';
 import { nextFire, timesOf } from './next-fire.js';
-import type { ScheduleTimes } from './next-times.js';
 import { ScheduleClock } from './schedule-clock.js';
 import { isSameSpec, ScheduleDeclarations } from './schedule-declarations.js';
 import { idOf, ScheduleFires } from './schedule-fires.js';
 import { infoOf, type ScheduleInfo } from './schedule-info.js';
-import {
-  assertScheduleKeys,
-  asSchedule,
-  POLICY_KEYS,
-  readPolicies,
-  requireScheduleName,
-  timingOf,
-  type SchedulePolicies,
-} from './schedule-options.js';
+import { assertScheduleKeys, asSchedule, requireScheduleName } from './schedule-options.js';
 import { ScheduleRecords } from './schedule-records.js';
 import { newState, RUNS_KEPT, type FiredRun, type ScheduleRecord, type ScheduleSpec } from './schedule-record.js';
+import {
+  CHANGE_KEYS,
+  changedSettings,
+  LONGEST_DESCRIPTION,
+  requireOwner,
+  SCHEDULE_KEYS,
+  specOf,
+  type NewSchedule,
+  type ScheduleChange,
+} from './schedule-settings.js';
 import { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from './schedule.errors.js';
-
-/** What is common to {@link NewSchedule} and {@link ScheduleChange}. @publicApi */
-export interface ScheduleSettings extends SchedulePolicies, ScheduleTimes {
-  /** Whose it is, for {@link Schedules.list}: 1 to 200 characters, of which the first is no `#`. @default nobody's */
-  readonly owner?: string;
-  /** For people; at most 500 characters. @default none */
-  readonly description?: string;
-  /** Of each job, as in `enqueue`. */
-  readonly queue?: string;
-  readonly priority?: number;
-  readonly expiresIn?: Duration | false;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly tags?: readonly string[];
-  readonly keepResult?: boolean;
-}
-
-/** What {@link Schedules.create} takes. @publicApi */
-export type NewSchedule<Payload = unknown> = ScheduleSettings & {
-  /** In the whole fleet: 1 to 100 letters, digits, dots, dashes and underscores. */
-  readonly name: string;
-  readonly task: TaskRef<Payload, unknown>;
-} & (undefined extends Payload ? { readonly payload?: Payload } : { readonly payload: Payload });
-
-/** What {@link Schedules.update} takes: what is left out, or undefined, stays. @publicApi */
-export interface ScheduleChange<Payload = unknown> extends ScheduleSettings {
-  readonly task?: TaskRef<Payload, unknown>;
-  readonly payload?: Payload;
-}
 
 /** Which schedules {@link Schedules.list} gives. @publicApi */
 export interface ScheduleFilter {
@@ -63,22 +33,6 @@ export interface ScheduleFilter {
   readonly cursor?: string;
 }
 
-const JOB_KEYS = ['queue', 'priority', 'expiresIn', 'headers', 'tags', 'keepResult'] as const;
-const KEYS = [
-  ...POLICY_KEYS,
-  ...JOB_KEYS,
-  'name',
-  'task',
-  'payload',
-  'cron',
-  'every',
-  'timeZone',
-  'utcOffset',
-  'owner',
-  'description',
-];
-const LONGEST_OWNER = 200;
-const LONGEST_DESCRIPTION = 500;
 const MOST_LISTED = 500;
 const MOST_NEXT = 1_000;
 const MOST_BACKFILLED = 10_000;
@@ -110,9 +64,9 @@ export class Schedules {
    * throws.
    */
   async create<Payload>(schedule: NewSchedule<Payload>): Promise<ScheduleInfo> {
-    assertScheduleKeys(schedule, KEYS, 'schedules.create()');
+    assertScheduleKeys(schedule, SCHEDULE_KEYS, 'schedules.create()');
     const name = requireScheduleName(schedule.name, 'schedules.create()');
-    const spec = await this.specOf(schedule as unknown as NewSchedule, `the schedule "${name}"`);
+    const spec = await specOf(this.declarations, schedule as unknown as NewSchedule, `the schedule "${name}"`);
     const now = Date.now();
     const record: ScheduleRecord = { spec, by: 'call', createdAt: now, state: newState(now) };
     for (;;) {
@@ -133,29 +87,25 @@ export class Schedules {
   }
 
   /**
-   * Gives a schedule other settings; what is left out stays. With other times it begins anew: nothing that was due before
-   * is made up for.
+   * Gives a schedule other settings; what is left out stays. With other times it begins anew, as does one that had ended:
+   * nothing that was due before is made up for.
    *
    * @throws {@link ScheduleNotFoundError}, {@link InvalidScheduleError}, and {@link ScheduleExistsError} for one that the
    * code has.
    */
   async update<Payload>(name: string, change: ScheduleChange<Payload>): Promise<ScheduleInfo> {
     const place = `the schedule "${name}"`;
-    assertScheduleKeys(
-      change,
-      KEYS.filter((key) => key !== 'name'),
-      place,
-    );
-    const given: ScheduleChange = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+    assertScheduleKeys(change, CHANGE_KEYS, place);
     for (;;) {
       const found = await this.records.read(name);
       if (!found) throw new ScheduleNotFoundError(name);
       const { record, version } = found;
       if (record.by === 'code') throw inCode(name, 'Change its decorator');
-      const spec = await this.specOf({ ...settingsOf(record.spec, given), ...given } as NewSchedule, place);
+      const spec = await specOf(this.declarations, changedSettings(record.spec, change as ScheduleChange), place);
       const now = Date.now();
       const isRetimed = !isSameSpec({ ...record.spec, timing: spec.timing }, record.spec);
-      const state = isRetimed ? { ...record.state, since: now, last: now } : record.state;
+      // What had ended, and goes on by the change, has missed nothing.
+      const state = isRetimed || hasEnded(record) ? { ...record.state, since: now, last: now } : record.state;
       const after = { ...record, spec, state };
       if (!(await this.records.write(name, version, after))) continue;
       if (!state.paused) await this.clock.arm(name, spec);
@@ -301,76 +251,12 @@ export class Schedules {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
     }
   }
-
-  private async specOf(schedule: Omit<NewSchedule, 'name'>, place: string): Promise<ScheduleSpec> {
-    const { owner, description, payload, task } = schedule;
-    const timing = timingOf(schedule, place);
-    asEnqueueError(() => assertTaskRef(task as TaskRef, 'task'));
-    const given = Object.fromEntries(
-      JOB_KEYS.flatMap((key) => (schedule[key] === undefined ? [] : [[key, schedule[key]]])),
-    );
-    return {
-      timing,
-      template: await this.declarations.template(task as TaskRef, payload, given, place),
-      ...readPolicies(schedule, place),
-      ...(owner !== undefined && { owner: requireOwner(owner) }),
-      ...(description !== undefined && {
-        description: requireText('the description', description, LONGEST_DESCRIPTION),
-      }),
-    };
-  }
-}
-
-function requireOwner(owner: string): string {
-  const text = asSchedule('the owner of a schedule', () => requireText('the owner', owner, LONGEST_OWNER));
-  if (!text.startsWith('#')) return text;
-  throw new InvalidScheduleError('the owner of a schedule', 'must not begin with "#".');
 }
 
 function inCode(name: string, fix: string): ScheduleExistsError {
   return new ScheduleExistsError(name, `the schedule "${name}" is declared in the code. ${fix}.`);
 }
 
-/** Its settings as they were given, but what the change replaces. */
-function settingsOf(spec: ScheduleSpec, change: ScheduleChange): ScheduleChange {
-  const { template, timing, overlap, missed, within, jitter, start, end, maxRuns, owner, description } = spec;
-  const isRetimed = change.cron !== undefined || change.every !== undefined;
-  const isRezoned = change.timeZone !== undefined || change.utcOffset !== undefined;
-  const times =
-    'every' in timing
-      ? { every: timing.every }
-      : {
-          cron: timing.cron,
-          ...(timing.zone !== undefined && !isRezoned && { timeZone: timing.zone }),
-          ...(timing.offset !== undefined && !isRezoned && { utcOffset: timing.offset }),
-        };
-  // The other name of an overlap.
-  const { waitForCompletion } = change;
-  const isOverlapping = waitForCompletion === true || (waitForCompletion === false && overlap === 'skip');
-  const {
-    cron: _cron,
-    every: _every,
-    ...zone
-  } = times as { cron?: string; every?: number; timeZone?: string; utcOffset?: number };
-  const task = { name: template.task, options: { retry: { attempts: template.attempts } } } as unknown as TaskRef;
-  return {
-    ...(isRetimed ? (change.cron !== undefined ? zone : {}) : times),
-    task: task as NewSchedule['task'],
-    payload: template.payload,
-    ...(!isOverlapping && { overlap }),
-    missed,
-    missedWithin: within,
-    ...(jitter !== undefined && { jitter }),
-    ...(start !== undefined && { startAt: new Date(start) }),
-    ...(end !== undefined && { endAt: new Date(end) }),
-    ...(maxRuns !== undefined && { maxRuns }),
-    ...(owner !== undefined && { owner }),
-    ...(description !== undefined && { description }),
-    queue: template.queue,
-    priority: 10 - template.priority,
-    ...(template.expiresIn !== undefined && { expiresIn: template.expiresIn }),
-    ...(template.headers && { headers: template.headers }),
-    ...(template.tags && { tags: template.tags }),
-    ...(template.keepResult === false && { keepResult: false }),
-  };
+function hasEnded(record: ScheduleRecord): boolean {
+  return record.state.paused === undefined && nextFire(record) === undefined;
 }
