@@ -32,7 +32,10 @@ describe('module options', () => {
     expect(resolve({})).toEqual({
       connectTimeout: 2_000,
       namespace: 'jobs',
-      queues: new Map(['default', 'jobs-internal'].map((name) => [name, { concurrency: 10, defaults: DEFAULTS }])),
+      queues: new Map([
+        ['default', { concurrency: 10, defaults: DEFAULTS }],
+        ['jobs-internal', { concurrency: 16, defaults: DEFAULTS }],
+      ]),
       defaultQueue: 'default',
       workedQueues: new Set(['default', 'jobs-internal']),
       routing: { routes: [], router: undefined },

@@ -20,7 +20,7 @@ const HOUR = 3_600 * SECOND;
 /** A hundred years: the store measures it, not a timer. */
 const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
 /** Jobs of the library's own that a process does at the same time. */
-const NODE_CONCURRENCY = 10;
+const NODE_CONCURRENCY = 16;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
 
 const DEFAULT_RETRY: ResolvedRetryPolicy = {

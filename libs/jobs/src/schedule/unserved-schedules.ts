@@ -33,7 +33,8 @@ export class UnservedSchedules {
     const serves = await this.presence.served();
     for (const { name, record } of schedules) {
       const { task, queue } = record.spec.template;
-      const isUnserved = nextFire(record) !== undefined && !serves(task, queue);
+      // In this order: a time costs far more to find than who is there.
+      const isUnserved = !serves(task, queue) && nextFire(record) !== undefined;
       if (isUnserved && !known.has(name)) {
         this.logger.warn(`The schedule "${name}": no live process runs task "${task}" in queue "${queue}".`);
       }

@@ -42,14 +42,16 @@ return 1`,
 const LIST = new RedisScript(
   'schedule-list',
   `
-local names = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
+local entries = redis.call('ZRANGEBYLEX', KEYS[2], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
+if #entries == 0 then return {} end
+local names = {}
+for n, entry in ipairs(entries) do names[n] = string.sub(entry, tonumber(ARGV[4]) + 1) end
+local values = redis.call('HMGET', KEYS[1], unpack(names))
 local found = {}
-for _, entry in ipairs(names) do
-  local name = string.sub(entry, tonumber(ARGV[4]) + 1)
-  local value = redis.call('HGET', KEYS[1], name)
-  if value then
+for n, name in ipairs(names) do
+  if values[n] then
     found[#found + 1] = name
-    found[#found + 1] = value
+    found[#found + 1] = values[n]
   end
 end
 return found`,
