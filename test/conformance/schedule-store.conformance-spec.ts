@@ -1,19 +1,25 @@
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import type { ScheduleStore } from '../../libs/jobs/src/backend/schedule-store.js';
-import { backends } from '../support/backends.js';
+import { backends, ownNamespace } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 
 describe.each(backends)('the store of schedules on $name', (backend) => {
   let app: JobsApp;
   let store: ScheduleStore;
+  let namespace: string;
   beforeEach(async () => {
-    app = await startJobsApp({ backend, options: { workers: false } });
-    const stored = app.app.get<QueueBackend>(QUEUE_BACKEND);
-    await stored.whenReady(10_000);
-    store = stored.schedules;
+    namespace = ownNamespace(backend);
+    app = await start();
+    store = app.app.get<QueueBackend>(QUEUE_BACKEND).schedules;
   });
   afterEach(() => app?.close());
+
+  async function start(): Promise<JobsApp> {
+    const started = await startJobsApp({ backend, options: { namespace, workers: false } });
+    await started.app.get<QueueBackend>(QUEUE_BACKEND).whenReady(10_000);
+    return started;
+  }
 
   it('[S3] keeps one version after the other, and refuses whoever does not know the last one', async () => {
     expect(await store.read('a')).toBeUndefined();
@@ -77,23 +83,29 @@ describe.each(backends)('the store of schedules on $name', (backend) => {
   it.each([1, 8, 32])(
     '[S5] of many who write the same version one is taken, at concurrency %i',
     async (concurrency) => {
-      const counts = Array.from({ length: concurrency }, () => 0);
-      const add = async (n: number): Promise<void> => {
-        while (counts[n]! < 20) {
-          const found = await store.read('counter');
-          const value = Number(found?.body ?? 0);
-          if (await store.write('counter', found?.version ?? 0, String(value + 1), { next: value, owner: `o${n}` }))
-            counts[n]!++;
+      // An embedded store has one process at a time.
+      const beside = backend.name === 'embedded' ? undefined : await start();
+      const stores = [store, beside?.app.get<QueueBackend>(QUEUE_BACKEND).schedules ?? store];
+      const names = ['a', 'b', 'c'];
+      const add = async (name: string, own: ScheduleStore, owner: string): Promise<void> => {
+        for (let added = 0; added < 8;) {
+          const found = await own.read(name);
+          const value = Number(found?.body ?? 0) + 1;
+          if (await own.write(name, found?.version ?? 0, String(value), { next: value, owner })) added++;
         }
       };
-      await Promise.all(counts.map((_, n) => add(n)));
-      expect(await store.read('counter')).toEqual({
-        name: 'counter',
-        version: 20 * concurrency,
-        body: String(20 * concurrency),
+      const writers = Array.from({ length: concurrency }, async (_, n) => {
+        // Two that write the same ones begin with others.
+        const ordered = n % 4 < 2 ? names : names.toReversed();
+        await Promise.all(ordered.map((name) => add(name, stores[n % 2]!, `o${n}`)));
       });
-      const owners = await Promise.all(counts.map((_, n) => store.list({ limit: 5, owner: `o${n}` })));
-      expect(owners.flatMap(({ schedules }) => schedules)).toHaveLength(1);
+      await Promise.all(writers);
+      const version = 8 * concurrency;
+      const all = await store.list({ limit: 5 });
+      expect(all.schedules).toEqual(names.map((name) => ({ name, version, body: String(version) })));
+      const owners = await Promise.all(writers.map((_, n) => store.list({ limit: 5, owner: `o${n}` })));
+      expect(owners.flatMap(({ schedules }) => schedules)).toHaveLength(names.length);
+      await beside?.close();
     },
   );
 });

@@ -66,7 +66,9 @@ export class CanvasCrashes {
 /** Of all jobs of canvases, how many are in these states. */
 export async function countIn({ app }: JobsApp, states: readonly JobType[]): Promise<number> {
   const queues = app.get(Queues, { strict: false });
-  const counts = await Promise.all(['default', INTERNAL_QUEUE].map((queue) => queues.get(queue).getJobCounts(...states)));
+  const counts = await Promise.all(
+    ['default', INTERNAL_QUEUE].map((queue) => queues.get(queue).getJobCounts(...states)),
+  );
   return counts.flatMap((each) => Object.values(each)).reduce((sum, count) => sum + count, 0);
 }
 
