@@ -94,6 +94,23 @@ class Failing {
   }
 }
 
+/** As if each were made at the very moment of one of its times: `cron` calls it while it is made. */
+const AT_ONCE = { runOnInit: true } as object;
+
+@Injectable()
+class Hasty {
+  @Cron('0 6 1 1 *', { ...AT_ONCE, name: 'adopted' })
+  adopted(): void {
+    called(this, 'adopted');
+  }
+
+  @PerProcess()
+  @Cron('0 6 1 1 *', { ...AT_ONCE, name: 'of each' })
+  ofEach(): void {
+    called(this, 'ofEach');
+  }
+}
+
 @Injectable()
 class Both {
   @Task({ name: 'both.run', retry: { attempts: 2 } })
@@ -231,6 +248,11 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
       expect(status).toMatchObject({ state: 'failed', attempt: 1, error: { message: 'it always does' } });
     });
     expect(logger.text()).toContain('it always does');
+  });
+
+  it('[S1] one whose time comes as it is set runs in no process but by its schedule', async () => {
+    await start({ providers: [Hasty] });
+    expect(calls.map(({ method }) => method)).toEqual(['ofEach']);
   });
 
   it('[S1] a task has jobs with all that a task has', async () => {

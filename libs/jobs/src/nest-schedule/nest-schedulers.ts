@@ -23,6 +23,8 @@ interface Registry {
 interface Orchestrator {
   onApplicationBootstrap: () => void;
   beforeApplicationShutdown(): void;
+  /** By their names in the registry. */
+  readonly cronJobs: Record<string, { target: (...args: unknown[]) => unknown }>;
 }
 
 /** One import of its ScheduleModule. @internal */
@@ -47,7 +49,7 @@ export function nestSchedulersIn(modules: ModulesContainer): NestScheduler[] {
     const orchestrator = instances.find((each) =>
       hasMethods<Orchestrator>(each, 'onApplicationBootstrap', 'beforeApplicationShutdown'),
     );
-    if (!registry || !orchestrator) throw unknownVersion();
+    if (!registry || !orchestrator || typeof orchestrator.cronJobs !== 'object') throw unknownVersion();
     return { registry, orchestrator, mounts: (kind: Kind) => options[OPTION_OF[kind]] === true };
   });
 }
@@ -67,6 +69,8 @@ export function silenceAfterMount(
   const mount = orchestrator.onApplicationBootstrap.bind(orchestrator);
   orchestrator.onApplicationBootstrap = () => {
     const before = new Map(KINDS.map((kind) => [kind, new Set(namesIn(registry, kind))]));
+    const release = holdBack(orchestrator);
+    const silenced = new Set<string>();
     mount();
     for (const kind of KINDS) {
       const names = namesIn(registry, kind).filter((name) => !before.get(kind)!.has(name));
@@ -77,9 +81,30 @@ export function silenceAfterMount(
         // Where it was given none, its name is random, and the order tells.
         const method = methods.find(({ schedule }) => schedule.name === name) ?? unnamed.shift();
         if (!method) throw unknownVersion();
-        if (adopted.has(method)) silence(registry, kind, name);
+        if (!adopted.has(method)) continue;
+        silence(registry, kind, name);
+        silenced.add(name);
       }
     }
+    release(silenced);
+  };
+}
+
+/** One that is set at the very moment of one of its times runs there and then, before it can be silenced. */
+function holdBack({ cronJobs }: Orchestrator): (silenced: ReadonlySet<string>) => void {
+  let isMounting = true;
+  const held = new Map<string, () => unknown>();
+  for (const [name, job] of Object.entries(cronJobs)) {
+    const { target } = job;
+    job.target = (...args) => {
+      if (!isMounting) return target(...args);
+      held.set(name, () => target(...args));
+      return undefined;
+    };
+  }
+  return (silenced) => {
+    isMounting = false;
+    for (const [name, run] of held) if (!silenced.has(name)) run();
   };
 }
 
