@@ -9,11 +9,13 @@ import {
   type JobContext,
   type NewSchedule,
   type ScheduleInfo,
+  type StandardSchemaV1,
 } from 'nestjs-jobs';
 import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
-import type { ScheduleRecord } from '../../libs/jobs/src/schedule/schedule-record.js';
+import type { ScheduleRecord, ScheduleSpec } from '../../libs/jobs/src/schedule/schedule-record.js';
+import { ScheduleClock } from '../../libs/jobs/src/schedule/schedule-clock.js';
 import { ScheduleFires } from '../../libs/jobs/src/schedule/schedule-fires.js';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -22,23 +24,48 @@ import { signal } from '../support/signals.js';
 
 const HOUR = 3_600_000;
 
+function ranFor({ schedule }: JobContext) {
+  return { at: schedule?.scheduledFor.getTime(), previous: schedule?.previous?.getTime(), by: schedule?.by };
+}
+
+const positive: StandardSchemaV1<{ amount: number }> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) => {
+      const amount = (value as { amount?: unknown } | null)?.amount;
+      return typeof amount === 'number' && amount > 0
+        ? { value: { amount } }
+        : { issues: [{ message: 'not positive' }] };
+    },
+  },
+};
+
+@Injectable()
+class Charges {
+  @Task({ name: 'charge', queue: 'bulk', priority: 7, schema: positive })
+  async charge(payload: { amount: number }): Promise<number> {
+    return payload.amount;
+  }
+}
+
 @Injectable()
 class Reports {
-  readonly ran: { id: string; at: number | undefined; by: string | undefined; payload: unknown }[] = [];
+  readonly ran: (ReturnType<typeof ranFor> & { id: string; payload: unknown })[] = [];
   open = signal();
   running = 0;
   together = 0;
 
   @Task()
   async make(payload: { user: string }, job: JobContext): Promise<string> {
-    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), by: job.schedule?.by, payload });
+    this.ran.push({ id: job.id, ...ranFor(job), payload });
     return payload.user;
   }
 
   @Task({ retry: { attempts: 1 } })
   async slow(payload: { user: string }, job: JobContext): Promise<void> {
     this.together = Math.max(this.together, ++this.running);
-    this.ran.push({ id: job.id, at: job.schedule?.scheduledFor.getTime(), by: job.schedule?.by, payload });
+    this.ran.push({ id: job.id, ...ranFor(job), payload });
     const aborted = new Promise((resolve) => job.signal.addEventListener('abort', resolve));
     await Promise.race([this.open.reached, aborted]);
     this.running--;
@@ -47,6 +74,7 @@ class Reports {
 }
 
 const make = task(Reports, 'make');
+const charge = task(Charges, 'charge');
 const slow = task(Reports, 'slow');
 
 describe.each(backends)('schedules that are made at run time on $name', (backend) => {
@@ -56,9 +84,9 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
   beforeAll(async () => {
     app = await startJobsApp({
       backend,
-      providers: [Reports],
+      providers: [Reports, Charges],
       imports: [JobsHealthModule],
-      options: { queues: { bulk: {} } },
+      options: { queues: { bulk: {}, hasty: { defaults: { expiresIn: '1h' } } } },
     });
     reports = app.app.get(Reports);
     store = app.app.get<QueueBackend>(QUEUE_BACKEND).schedules;
@@ -204,6 +232,51 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     await expect(app.jobs.schedules.update('plain', { overlap: null } as never)).rejects.toThrow('overlap');
   });
 
+  it('[S3] with another task its jobs are those of that; payloads are checked as for the task', async () => {
+    await app.jobs.schedules.create({
+      name: 'charged',
+      task: make,
+      payload: { user: 'ada' },
+      every: '1h',
+      priority: 2,
+    });
+    const changed = await app.jobs.schedules.update('charged', { task: charge, payload: { amount: 3 } });
+    expect(changed).toMatchObject({ task: 'charge', queue: 'bulk', payload: { amount: 3 } });
+    const job = await app.jobs.schedules.trigger('charged');
+    expect(await job.result()).toBe(3);
+    expect((await app.jobs.queue('bulk').getJob(job.id))!.opts.priority).toBe(3);
+    for (const payload of [{ amount: -1 }, { amount: 'x' }]) {
+      const wrong = { payload } as never;
+      await expect(app.jobs.schedules.update('charged', wrong)).rejects.toThrow(/"charged".*not positive/s);
+      await expect(app.jobs.schedules.trigger('charged', wrong)).rejects.toThrow(/"charged".*not positive/s);
+    }
+    expect((await app.jobs.schedules.update('charged', { description: 'now and then' })).payload).toEqual({
+      amount: 3,
+    });
+  });
+
+  it('[S3] its jobs never expire when it was made so, whatever is changed', async () => {
+    await app.jobs.schedules.create({ name: 'patient', task: charge, payload: { amount: 1 }, every: '1h', queue: 'hasty', expiresIn: false }); // prettier-ignore
+    await app.jobs.schedules.update('patient', { description: 'waits' });
+    const job = await app.jobs.schedules.trigger('patient');
+    expect((await app.jobs.queue('hasty').getJob(job.id))!.data).not.toHaveProperty('x');
+    expect(await job.result()).toBe(1);
+  });
+
+  it('[S3] without its first time it makes up for none that did not count', async () => {
+    await create({
+      name: 'sooner',
+      every: '1h',
+      cron: undefined,
+      missed: 'all',
+      startAt: new Date(Date.now() + 9 * HOUR),
+    });
+    await wasLastLookedAt('sooner', Date.now() - 5 * HOUR);
+    await app.jobs.schedules.update('sooner', { startAt: null });
+    await look('sooner');
+    expect(await info('sooner')).toMatchObject({ sent: 0, missedCount: 0 });
+  });
+
   it('[S3] one that has ended goes on by a change, and has missed nothing', async () => {
     await create({ name: 'more', every: '1s', cron: undefined, maxRuns: 1, missed: 'all' });
     await eventually(async () => (await info('more')).state === 'ended', { timeout: 30_000 });
@@ -244,6 +317,8 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     const { runs, sent } = await info('by-hand');
     expect(runs.map(({ id, by }) => [id, by])).toEqual([[second.id, 'trigger'], [first.id, 'trigger']]); // prettier-ignore
     expect(sent).toBe(0);
+    await app.jobs.schedules.update('by-hand', { jitter: '100d' });
+    expect(await (await app.jobs.schedules.trigger('by-hand')).result()).toBe('ada');
     await expect(app.jobs.schedules.trigger('none')).rejects.toThrow(ScheduleNotFoundError);
   });
 
@@ -296,6 +371,8 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     ).toEqual(Array.from({ length: 6 }, (_, n) => Date.parse(from) + n * HOUR));
     expect(reports.ran.map(({ by }) => by)).toEqual([...Array.from({ length: 6 }, () => 'backfill'), 'trigger']);
     expect((await info('filled')).runs.filter(({ by }) => by === 'backfill').length).toBeGreaterThan(0);
+    const gaps = reports.ran.slice(0, 6).map(({ at, previous }) => at! - previous!);
+    expect(gaps).toEqual(gaps.map(() => HOUR));
     await expect(app.jobs.schedules.backfill('filled', 'yesterday', to)).rejects.toThrow(InvalidScheduleError);
   });
 
@@ -450,6 +527,31 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     const { sent } = await info('lost');
     await eventually(async () => (await info('lost')).sent > sent + 1, { timeout: 30_000 });
     expect((await info('lost')).rearmedCount).toBe(1);
+  });
+
+  it('[S5] an alarm of other times is set anew', async () => {
+    await create({ name: 'overtaken', every: '1s', cron: undefined });
+    // As when two have changed it, and the alarm of the one who was overtaken came last.
+    const clock = app.app.get(ScheduleClock, { strict: false });
+    await clock.arm('overtaken', { timing: { cron: '0 6 1 1 *', zone: 'UTC' } } as ScheduleSpec);
+    await eventually(async () => (await info('overtaken')).rearmedCount === 1, { timeout: 40_000 });
+    const { sent } = await info('overtaken');
+    await eventually(async () => (await info('overtaken')).sent > sent + 1, { timeout: 30_000 });
+    // And the other way round, which looks for nothing each second.
+    await create({ name: 'rare' });
+    await clock.arm('rare', { timing: { every: 1_000, from: 0 } } as ScheduleSpec);
+    const alarm = async () => (await app.jobs.queue('jobs-internal').getJobScheduler('rare'))?.next ?? 0;
+    await eventually(async () => (await alarm()) > Date.now() + 10_000, { timeout: 30_000 });
+    expect((await info('rare')).sent).toBe(0);
+  });
+
+  it('[S5] a clock that is set back repeats nothing', async () => {
+    await create({ name: 'back', every: '1s', cron: undefined, missed: 'all' });
+    const ahead = (Math.floor(Date.now() / 1_000) + 3_600) * 1_000;
+    await wasLastLookedAt('back', ahead);
+    await look('back');
+    expect(await info('back')).toMatchObject({ sent: 0, next: new Date(ahead + 1_000).toISOString() });
+    expect(await app.jobs.schedules.next('back', 1)).toEqual([new Date(ahead + 1_000)]);
   });
 
   it('[S7] one whose task nobody runs is told of by the health check', async () => {

@@ -1,9 +1,21 @@
+import { randomInt } from 'node:crypto';
+
 /** A schedule as it is stored: text of whoever stores it, and what it is found by. @internal */
 export interface StoredSchedule {
   readonly name: string;
-  /** Counts what was written to it, from 1. */
+  /** Grows by one each time that it is written. */
   readonly version: number;
   readonly body: string;
+}
+
+/**
+ * The version of a schedule that is new: hardly one that another of its name has had, or who still has that in hand would
+ * write it over this one.
+ *
+ * @internal
+ */
+export function firstVersion(): number {
+  return randomInt(1, 2 ** 30);
 }
 
 /** What a schedule is found by beside its name. @internal */

@@ -45,10 +45,20 @@ export class JobReader {
     return found && readStatus(found.job, found.state);
   }
 
+  /** {@link status} of a job of ours, in a queue that this process need not have declared. */
+  async statusAnywhere(id: string): Promise<JobStatus | undefined> {
+    const found = await this.findUnexpired(queueOfJobId(id)!, id);
+    return found && readStatus(found.job, found.state);
+  }
+
   /** Undefined also when the queue is not a declared one. */
   async findKept(id: string): Promise<FoundJob | undefined> {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) return undefined;
+    return this.findUnexpired(queueName, id);
+  }
+
+  private async findUnexpired(queueName: string, id: string): Promise<FoundJob | undefined> {
     const found = await this.find(queueName, id);
     return found && !isExpired(found) ? found : undefined;
   }

@@ -139,6 +139,11 @@ export class JobsClient implements JobOperations {
     return this.sender.reach(() => this.reader.status(id));
   }
 
+  /** Of a job of ours, in a queue that this process need not have declared. */
+  statusAnywhere(id: string): Promise<JobStatus | undefined> {
+    return this.sender.reach(() => this.reader.statusAnywhere(id));
+  }
+
   tree(id: string): Promise<JobTree | undefined> {
     return this.sender.reach(() => new TreeReader(this.reader).read(id));
   }
@@ -151,6 +156,11 @@ export class JobsClient implements JobOperations {
     const queueName = queueOfJobId(id);
     if (queueName === undefined || !this.options.queues.has(queueName)) throw new JobNotFoundError(id);
     return isFlow ? this.canceller.cancelFlow(queueName, id, reason) : this.canceller.cancel(queueName, id, reason);
+  }
+
+  /** With what it waits for; of a job of ours, in a queue that this process need not have declared. */
+  cancelAnywhere(id: string, reason: string | undefined): Promise<boolean> {
+    return this.canceller.cancelFlow(queueOfJobId(id)!, id, reason);
   }
 
   /** What a job waits for, at any depth. */

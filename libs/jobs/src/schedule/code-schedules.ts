@@ -44,6 +44,8 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
   private readonly key = randomUUID();
   private own = new Map<string, { schedule: CodeSchedule; hash: string; since: number }>();
+  /** Of those whose time is counted from the start: that it was. */
+  private readonly begun = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   private isStopped = false;
@@ -125,8 +127,9 @@ export class CodeSchedules implements OnApplicationBootstrap, OnModuleDestroy {
     const changes: Changes = { added: [], changed: [], stopped: [], kept: [] };
     for (const [name, { schedule, hash }] of this.own) {
       if (newestOf(name, announced) !== hash) continue;
-      const isStarting = this.isFirst && announced.filter((each) => name in each).length === 1;
+      const isStarting = this.isFirst && !this.begun.has(name) && announced.filter((each) => name in each).length === 1;
       await this.store(schedule, stored.get(name), isStarting, changes);
+      this.begun.add(name);
     }
     for (const [name, found] of stored) {
       if (!announced.some((each) => name in each)) await this.stop(found, changes);

@@ -36,9 +36,11 @@ export class ScheduleClock {
     await this.client.reach(() => this.queues.get(INTERNAL_QUEUE).removeJobScheduler(name));
   }
 
-  /** Whether its next alarm is set, for a time that has not passed by `late` ms. */
-  async isSet(name: string, late: number): Promise<boolean> {
+  /** Whether its next alarm is set, by its times as they are now, for one that has not passed by `late` ms. */
+  async isSet(name: string, { timing, start, end }: ScheduleSpec, late: number): Promise<boolean> {
     const scheduler = await this.client.reach(() => this.queues.get(INTERNAL_QUEUE).getJobScheduler(name));
-    return scheduler?.next !== undefined && scheduler.next > Date.now() - late;
+    // Who changes a schedule may die, or be overtaken by another one, before the alarm is the schedule's.
+    if (scheduler?.pattern !== alarmPattern(timing, { start, end })) return false;
+    return scheduler.next !== undefined && scheduler.next > Date.now() - late;
   }
 }

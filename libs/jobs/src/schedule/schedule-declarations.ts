@@ -118,6 +118,12 @@ export class ScheduleDeclarations {
     return { timing, template, ...readPolicies(options, place) };
   }
 
+  /** With what its payload is checked by, where this process has its code. */
+  withSchema({ name, options }: TaskRef): TaskRef {
+    const schema = this.registry.find(name)?.input;
+    return schema ? ({ name, options: { ...options, schema } } as TaskRef) : ({ name, options } as TaskRef);
+  }
+
   /** What each job of a schedule has, decided now: whoever sends it may not know the task. */
   async template(ref: TaskRef, payload: unknown, given: EnqueueEntryOptions, place: string): Promise<FireTemplate> {
     try {

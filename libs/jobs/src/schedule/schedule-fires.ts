@@ -12,7 +12,8 @@ import { dueFires, latest } from './due-fires.js';
 import { FireSender } from './fire-sender.js';
 import { nextFire, timesOf } from './next-fire.js';
 import {
-  RUNS_KEPT,
+  keptOf,
+  withoutStart,
   type FiredRun,
   type FireIntent,
   type ScheduleRecord,
@@ -21,12 +22,22 @@ import {
 import { ScheduleRecords, type FoundSchedule } from './schedule-records.js';
 
 /** What a look at a schedule came to: when it fires next, or that nothing is left to fire. @internal */
-export type Fired = { readonly kind: 'armed'; readonly next: number } | { readonly kind: 'over' };
+export type Fired =
+  | {
+      readonly kind: 'armed';
+      readonly next: number;
+      /** Whether something was due. */
+      readonly hasSettled: boolean;
+      readonly spec: ScheduleSpec;
+    }
+  | { readonly kind: 'over' };
 
 interface Wanted {
   readonly fires: readonly number[];
   /** Ids of jobs. */
   readonly previous: readonly string[];
+  /** Times that the last job leaves no room for. */
+  readonly skipped: number;
 }
 
 /** Sends the jobs of schedules whose time has come. @internal */
@@ -52,8 +63,8 @@ export class ScheduleFires {
       if (!found) return { kind: 'over' };
       const { record } = found;
       const { spec, state } = record;
-      // Between the jobs and the note of them it may have been paused.
-      const unnoted = state.sending ?? (state.paused && sent && sent.until > (state.last ?? 0) ? sent : undefined);
+      // Between the jobs and the note of them it may have been paused, or be sent to another queue.
+      const unnoted = state.sending ?? (sent && sent.until > (state.last ?? state.since) ? sent : undefined);
       if (unnoted) {
         await this.end(found, unnoted);
         continue;
@@ -62,13 +73,13 @@ export class ScheduleFires {
       const now = Date.now();
       const { last = state.since } = state;
       const due = dueFires(timesOf(spec), { last, now, missed: spec.missed, within: spec.within });
-      if (due.until === undefined) return nextOf(record);
-      const { fires, previous } = await this.wanted(record, due.fires);
+      if (due.until === undefined) return nextOf(record, sent !== undefined);
+      const { fires, previous, skipped } = await this.wanted(record, due.fires);
       const intent: FireIntent = {
         runs: fires.map((at) => ({ at, id: idOf(name, spec, at), sentAt: now })),
         until: due.until,
         missed: due.missed,
-        skipped: due.fires.length - fires.length,
+        skipped,
       };
       let { version } = found;
       if (isCounted(spec) && fires.length > 0) {
@@ -82,7 +93,7 @@ export class ScheduleFires {
       const after = settled(record, intent, now);
       // Somebody else was faster, or has changed the schedule: what he left is looked at again.
       if (!(await this.records.write(name, version, after)) || due.hasMore) continue;
-      return nextOf(after);
+      return nextOf(after, true);
     }
   }
 
@@ -97,7 +108,7 @@ export class ScheduleFires {
     const runs: FiredRun[] = [];
     const unsent: FiredRun[] = [];
     for (const run of intent.runs) {
-      if ((await this.client.status(run.id)) !== undefined) runs.push(run);
+      if ((await this.client.statusAnywhere(run.id)) !== undefined) runs.push(run);
       else if (isWanted(run)) unsent.push({ ...run, sentAt: now });
     }
     if (unsent.length > 0 && spec.overlap === 'cancel-previous') {
@@ -109,30 +120,34 @@ export class ScheduleFires {
     await this.records.write(name, version, settled(record, { ...intent, runs: all, missed }, now));
   }
 
-  /** Sends a job for a time that nobody waits for: now, or one that has passed. */
+  /** Sends jobs that somebody wants: one now, or those for times that have passed. */
   async sendFor(name: string, record: ScheduleRecord, runs: readonly FiredRun[], payload?: unknown): Promise<void> {
     const spec =
       payload === undefined ? record.spec : { ...record.spec, template: { ...record.spec.template, payload } };
-    await this.sender.send(runs.map((run) => this.jobOf(name, spec, run, previousOf(record))));
+    const before = ({ at, by }: FiredRun, n: number): number | undefined =>
+      by === 'backfill' ? (runs[n - 1]?.at ?? timesOf(withoutStart(spec)).lastUntil(at - 1)) : previousOf(record);
+    await this.sender.send(runs.map((run, n) => this.jobOf(name, spec, run, before(run, n))));
   }
 
   /** Of the times that are due, those that the schedule's last job leaves room for, and what is cancelled for them. */
   private async wanted({ spec, state }: ScheduleRecord, due: readonly number[]): Promise<Wanted> {
     const { overlap, maxRuns = Infinity } = spec;
     const fires = due.slice(0, Math.max(0, maxRuns - state.sent));
-    if (overlap === 'allow' || overlap === 'queue' || fires.length === 0) return { fires, previous: [] };
+    if (overlap === 'allow' || overlap === 'queue' || fires.length === 0) return { fires, previous: [], skipped: 0 };
     const running = await this.running(state.runs);
-    if (overlap === 'skip' && running.length > 0) return { fires: [], previous: [] };
+    if (overlap === 'skip' && running.length > 0) return { fires: [], previous: [], skipped: fires.length };
     // Of several, each would overlap with the one after it.
-    return { fires: fires.slice(-1), previous: running };
+    return { fires: fires.slice(-1), previous: running, skipped: fires.length - 1 };
   }
 
   /** Of the last job for a time that had come, and those that were sent by hand since, the ones that have not ended. */
   private async running(runs: readonly FiredRun[]): Promise<string[]> {
     const last = runs.findIndex(({ by }) => by === undefined);
     const running: string[] = [];
-    for (const { id } of last === -1 ? runs : runs.slice(0, last + 1)) {
-      const status = await this.client.status(id);
+    for (const { id, by } of last === -1 ? runs : runs.slice(0, last + 1)) {
+      // Those of times that have passed overlap with each other anyway.
+      if (by === 'backfill') continue;
+      const status = await this.client.statusAnywhere(id);
       if (status && !status.terminal) running.push(id);
     }
     return running;
@@ -140,7 +155,7 @@ export class ScheduleFires {
 
   private async cancel(id: string): Promise<void> {
     try {
-      await this.client.cancel(id, 'the next run of its schedule is due', true);
+      await this.client.cancelAnywhere(id, 'the next run of its schedule is due');
     } catch (error) {
       if (!(error instanceof JobNotFoundError)) throw error;
     }
@@ -158,7 +173,7 @@ export class ScheduleFires {
     previous: number | undefined,
   ): PreparedJob {
     const { task, queue, payload, headers, tags, priority, attempts, expiresIn, keepResult } = spec.template;
-    const delay = jitterOf(spec, id);
+    const delay = by === undefined ? jitterOf(spec, id) : 0;
     const fire: ScheduledFire = {
       s: name,
       at,
@@ -204,7 +219,7 @@ function settled(record: ScheduleRecord, { runs, until, missed, skipped }: FireI
       missed: state.missed + missed,
       skipped: state.skipped + skipped,
       ...(runs.length > 0 && { lag: now - runs.at(-1)!.at }),
-      runs: [...runs.toReversed(), ...state.runs].slice(0, RUNS_KEPT),
+      runs: keptOf([...runs.toReversed(), ...state.runs]),
     },
   };
 }
@@ -223,9 +238,9 @@ function isOver(record: ScheduleRecord): boolean {
   return nextFire(record) === undefined;
 }
 
-function nextOf(record: ScheduleRecord): Fired {
+function nextOf(record: ScheduleRecord, hasSettled: boolean): Fired {
   const next = nextFire(record);
-  return next === undefined ? { kind: 'over' } : { kind: 'armed', next };
+  return next === undefined ? { kind: 'over' } : { kind: 'armed', next, hasSettled, spec: record.spec };
 }
 
 function previousOf({ state }: ScheduleRecord): number | undefined {

@@ -19,6 +19,9 @@ const CLAIM = 0.9;
 /** How late (ms) a fire is when its alarm has most likely been lost. */
 const OVERDUE = 2_000;
 const PAGE = 100;
+/** Of those that cannot be mended as many are passed over. */
+const MOST_LISTED = 2_000;
+const TOGETHER = 10;
 
 /**
  * Looks for schedules whose time has passed and who were not looked at: an alarm died with its process, or a process died
@@ -67,35 +70,39 @@ export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async lookInTurn(): Promise<void> {
     await this.backend.whenReady(this.interval);
-    if (await this.backend.ledger.putIfAbsent(COLLECTION, 'look', process.pid, this.interval * CLAIM)) return;
-    for (let names = [''], before = Date.now() - OVERDUE; names.length > 0 && !this.isStopped;) {
-      names = await this.records.overdue(before, PAGE);
-      let mended = 0;
-      for (const name of names) {
-        if (await this.tryToMend(name)) mended++;
+    const { ledger } = this.backend;
+    if (await ledger.putIfAbsent(COLLECTION, 'look', process.pid, this.interval * CLAIM)) return;
+    const before = Date.now() - OVERDUE;
+    const tried = new Set<string>();
+    for (let limit = PAGE; limit <= MOST_LISTED && !this.isStopped;) {
+      const names = await this.records.overdue(before, limit);
+      const others = names.filter((name) => !tried.has(name));
+      for (let n = 0; n < others.length; n += TOGETHER) {
+        await Promise.all(others.slice(n, n + TOGETHER).map((name) => this.tryToMend(name)));
       }
-      // Those that could not be mended would be found again and again.
-      if (names.length < PAGE || mended === 0) break;
+      if (names.length < limit) break;
+      // Those that could not be mended stand before the others.
+      if (others.length === 0) limit += PAGE;
+      for (const name of others) tried.add(name);
+      await ledger.put(COLLECTION, 'look', process.pid, this.interval * CLAIM);
     }
     await this.unserved.lookAtSome();
   }
 
   /** One that cannot be mended keeps nobody from the others. */
-  private async tryToMend(name: string): Promise<boolean> {
+  private async tryToMend(name: string): Promise<void> {
     try {
       await this.mend(name);
-      return true;
     } catch (error) {
       if (error instanceof BackendUnavailableError) throw error;
       this.logger.error(`The schedule "${name}" cannot send its jobs: ${(error as Error).message}`);
-      return false;
     }
   }
 
   private async mend(name: string): Promise<void> {
     const fired = await this.fires.fire(name);
     if (fired.kind === 'over') return this.clock.disarm(name);
-    if (await this.clock.isSet(name, OVERDUE)) return;
+    if (await this.clock.isSet(name, fired.spec, OVERDUE)) return;
     const { spec } = await this.records.change(name, (record) => ({
       ...record,
       state: { ...record.state, rearmed: record.state.rearmed + 1 },

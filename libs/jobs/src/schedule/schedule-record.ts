@@ -85,8 +85,19 @@ export interface ScheduleRecord {
   readonly state: ScheduleState;
 }
 
-/** @internal */
-export const RUNS_KEPT = 20;
+const RUNS_KEPT = 20;
+
+/** Of jobs, the newest first, those that are kept: the last one for a time that had come among them, whatever came after it. @internal */
+export function keptOf(runs: readonly FiredRun[]): FiredRun[] {
+  const kept = runs.slice(0, RUNS_KEPT);
+  const last = runs.find(({ by }) => by === undefined);
+  return last === undefined || kept.includes(last) ? kept : [...kept.slice(0, -1), last];
+}
+
+/** With the times before its first one, which it would have had. @internal */
+export function withoutStart({ start: _first, ...spec }: ScheduleSpec): ScheduleSpec {
+  return spec;
+}
 
 /** @internal */
 export function newState(now: number): ScheduleState {

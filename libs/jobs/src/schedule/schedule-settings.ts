@@ -41,6 +41,7 @@ export interface ScheduleChange<Payload = unknown> extends Omit<ScheduleSettings
   readonly startAt?: Date | string | null;
   readonly endAt?: Date | string | null;
   readonly maxRuns?: number | null;
+  /** With another task, its jobs have the queue, priority, expiry and `keepResult` of that, unless they are given here. */
   readonly task?: TaskRef<Payload, unknown>;
   readonly payload?: Payload;
 }
@@ -96,8 +97,21 @@ export function requireOwner(owner: string): string {
   throw new InvalidScheduleError('the owner of a schedule', 'must not begin with "#".');
 }
 
-/** The settings of a schedule that is changed. @internal */
-export function changedSettings(spec: ScheduleSpec, change: ScheduleChange): Omit<NewSchedule, 'name'> {
+/** What is stored of a schedule that is changed. @throws {@link InvalidScheduleError} @internal */
+export function changedSpec(
+  declarations: ScheduleDeclarations,
+  spec: ScheduleSpec,
+  change: ScheduleChange,
+  place: string,
+): Promise<ScheduleSpec> {
+  const { task: before, ...settings } = changedSettings(spec, change);
+  // What was stored once is not checked again: the schema may be another one by now.
+  const isToCheck = change.task === undefined && change.payload !== undefined;
+  const task = isToCheck ? declarations.withSchema(before as TaskRef) : before;
+  return specOf(declarations, { ...settings, task } as NewSchedule, place);
+}
+
+function changedSettings(spec: ScheduleSpec, change: ScheduleChange): Omit<NewSchedule, 'name'> {
   const given = Object.entries(change).filter(([, value]) => value !== undefined);
   const settings = { ...settingsOf(spec, Object.fromEntries(given)), ...Object.fromEntries(given) };
   const isLeft = ([key, value]: [string, unknown]): boolean => value !== null || !REMOVABLE.includes(key);
@@ -139,11 +153,14 @@ function settingsOf(spec: ScheduleSpec, change: ScheduleChange): ScheduleChange 
     ...(maxRuns !== undefined && { maxRuns }),
     ...(owner !== undefined && { owner }),
     ...(description !== undefined && { description }),
-    queue: template.queue,
-    priority: 10 - template.priority,
-    ...(template.expiresIn !== undefined && { expiresIn: template.expiresIn }),
     ...(template.headers && { headers: template.headers }),
     ...(template.tags && { tags: template.tags }),
-    ...(template.keepResult === false && { keepResult: false }),
+    // Those of another task are its own.
+    ...(change.task === undefined && {
+      queue: template.queue,
+      priority: 10 - template.priority,
+      expiresIn: template.expiresIn ?? false,
+      keepResult: template.keepResult ?? true,
+    }),
   };
 }

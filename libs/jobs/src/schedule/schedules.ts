@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { toTime } from '../client/enqueue-options.js';
 import type { JobHandle } from '../client/job-handle.js';
 import { newJobId } from '../client/job-id.js';
-import { requireJson, requireText } from '../client/invalid-argument.error.js';
+import { requireText } from '../client/invalid-argument.error.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { nextFire, timesOf } from './next-fire.js';
 import { ScheduleClock } from './schedule-clock.js';
@@ -11,10 +11,10 @@ import { idOf, ScheduleFires } from './schedule-fires.js';
 import { infoOf, type ScheduleInfo } from './schedule-info.js';
 import { assertScheduleKeys, asSchedule, requireScheduleName } from './schedule-options.js';
 import { ScheduleRecords } from './schedule-records.js';
-import { newState, RUNS_KEPT, type FiredRun, type ScheduleRecord, type ScheduleSpec } from './schedule-record.js';
+import { keptOf, newState, withoutStart, type FiredRun, type ScheduleRecord } from './schedule-record.js';
 import {
   CHANGE_KEYS,
-  changedSettings,
+  changedSpec,
   LONGEST_DESCRIPTION,
   requireOwner,
   SCHEDULE_KEYS,
@@ -78,7 +78,11 @@ export class Schedules {
       const found = await this.records.read(name);
       if (!found) continue;
       if (found.record.by === 'code') throw inCode(name, 'Give this one another name');
-      if (isSameSpec(found.record.spec, spec)) return infoOf(name, found.record);
+      if (isSameSpec(found.record.spec, spec)) {
+        // Whoever has made it may have died before.
+        if (nextFire(found.record) !== undefined) await this.clock.arm(name, spec);
+        return infoOf(name, found.record);
+      }
       throw new ScheduleExistsError(
         name,
         `there is another schedule "${name}". Change it with schedules.update(), or give this one another name.`,
@@ -101,9 +105,9 @@ export class Schedules {
       if (!found) throw new ScheduleNotFoundError(name);
       const { record, version } = found;
       if (record.by === 'code') throw inCode(name, 'Change its decorator');
-      const spec = await specOf(this.declarations, changedSettings(record.spec, change as ScheduleChange), place);
+      const spec = await changedSpec(this.declarations, record.spec, change as ScheduleChange, place);
       const now = Date.now();
-      const isRetimed = !isSameSpec({ ...record.spec, timing: spec.timing }, record.spec);
+      const isRetimed = !isSameSpec({ ...record.spec, timing: spec.timing, start: spec.start! }, record.spec);
       // What had ended, and goes on by the change, has missed nothing.
       const state = isRetimed || hasEnded(record) ? { ...record.state, since: now, last: now } : record.state;
       const after = { ...record, spec, state };
@@ -147,7 +151,8 @@ export class Schedules {
     const found = await this.records.read(name);
     if (!found) throw new ScheduleNotFoundError(name);
     const { payload } = options;
-    if (payload !== undefined) requireJson('the payload', payload);
+    if (payload !== undefined)
+      await changedSpec(this.declarations, found.record.spec, { payload }, `the schedule "${name}"`);
     const now = Date.now();
     const run: FiredRun = { at: now, id: newJobId(found.record.spec.template.queue), sentAt: now, by: 'trigger' };
     await this.fires.sendFor(name, found.record, [run], payload);
@@ -157,13 +162,16 @@ export class Schedules {
 
   /** False when there was none. Jobs that it has sent stay. @throws {@link ScheduleExistsError} for one that the code has. */
   async delete(name: string): Promise<boolean> {
-    const found = await this.records.read(name);
-    if (found?.record.by === 'code' && found.record.state.undeclared === undefined)
-      throw inCode(name, 'Remove its decorator, or say { disabled: true } there');
-    if (!found) return false;
-    const wasThere = await this.records.remove(name);
-    await this.clock.disarm(name);
-    return wasThere;
+    for (;;) {
+      const found = await this.records.read(name);
+      if (!found) return false;
+      if (found.record.by === 'code' && found.record.state.undeclared === undefined)
+        throw inCode(name, 'Remove its decorator, or say { disabled: true } there');
+      // Not one that was changed meanwhile: it may be declared again.
+      if (!(await this.records.remove(name, found.version))) continue;
+      await this.clock.disarm(name);
+      return true;
+    }
   }
 
   /** With what has become of its last jobs. */
@@ -172,7 +180,7 @@ export class Schedules {
     if (!found) return undefined;
     const info = infoOf(name, found.record);
     const runs = info.runs.map(async (run) => {
-      const status = await this.client.status(run.id);
+      const status = await this.client.statusAnywhere(run.id);
       return { ...run, ...(status && { state: status.state }) };
     });
     return { ...info, runs: await Promise.all(runs) };
@@ -222,11 +230,7 @@ export class Schedules {
     const found = await this.records.read(name);
     if (!found) throw new ScheduleNotFoundError(name);
     const { spec } = found.record;
-    const times = timesOf({ ...spec, start: undefined } as unknown as ScheduleSpec).between(
-      first - 1,
-      Math.min(last, Date.now()),
-      MOST_BACKFILLED + 1,
-    );
+    const times = timesOf(withoutStart(spec)).between(first - 1, Math.min(last, Date.now()), MOST_BACKFILLED + 1);
     if (times.length > MOST_BACKFILLED) {
       throw new InvalidScheduleError(place, `has more than ${MOST_BACKFILLED} times. Do it in parts.`);
     }
@@ -235,7 +239,7 @@ export class Schedules {
     for (let n = 0; n < runs.length; n += TOGETHER) {
       await this.fires.sendFor(name, found.record, runs.slice(n, n + TOGETHER));
     }
-    await this.remember(name, runs.slice(-RUNS_KEPT).toReversed());
+    await this.remember(name, runs.toReversed());
     return runs.length;
   }
 
@@ -244,7 +248,7 @@ export class Schedules {
     try {
       await this.records.change(name, (record) => ({
         ...record,
-        state: { ...record.state, runs: [...runs, ...record.state.runs].slice(0, RUNS_KEPT) },
+        state: { ...record.state, runs: keptOf([...runs, ...record.state.runs]) },
       }));
     } catch (error) {
       // Deleted meanwhile.

@@ -11,6 +11,12 @@ const PAGE = 100;
 /** Milliseconds for which it counts that one was found so. */
 const REMEMBERED = 3_600_000;
 
+interface Unserved {
+  readonly name: string;
+  readonly task: string;
+  readonly queue: string;
+}
+
 /** Finds schedules whose jobs nobody would run: a task that was renamed, most often. @internal */
 @Injectable()
 export class UnservedSchedules {
@@ -31,16 +37,16 @@ export class UnservedSchedules {
     this.cursor = cursor;
     if (schedules.length === 0 && known.size === 0) return;
     const serves = await this.presence.served();
+    const found: Unserved[] = [];
     for (const { name, record } of schedules) {
       const { task, queue } = record.spec.template;
       // In this order: a time costs far more to find than who is there.
       const isUnserved = !serves(task, queue) && nextFire(record) !== undefined;
-      if (isUnserved && !known.has(name)) {
-        this.logger.warn(`The schedule "${name}": no live process runs task "${task}" in queue "${queue}".`);
-      }
+      if (isUnserved && !known.has(name)) found.push({ name, task, queue });
       if (isUnserved) await this.backend.ledger.put(COLLECTION, name, { task, queue }, REMEMBERED);
       else if (known.has(name)) await this.backend.ledger.delete(COLLECTION, name);
     }
+    for (const reason of reasonsOf(found)) this.logger.warn(`Nobody would run what it sends: ${reason}.`);
     if (!wasWhole) return;
     const all = new Set(schedules.map(({ name }) => name));
     for (const name of known) if (!all.has(name)) await this.backend.ledger.delete(COLLECTION, name);
@@ -49,9 +55,21 @@ export class UnservedSchedules {
   /** What is wrong, for people. */
   async reasons(): Promise<string[]> {
     const records = await this.backend.ledger.list(COLLECTION);
-    return records.map(({ key, value }) => {
-      const { task, queue } = value as { task: string; queue: string };
-      return `schedule "${key}": no live process runs task "${task}" in queue "${queue}"`;
-    });
+    return reasonsOf(records.map(({ key, value }) => ({ name: key, ...(value as { task: string; queue: string }) })));
   }
+}
+
+/** One for each task and queue: a task that was renamed may have the schedules of all users. */
+function reasonsOf(all: readonly Unserved[]): string[] {
+  const byTask = new Map<string, [Unserved, ...Unserved[]]>();
+  for (const each of all) {
+    const others = byTask.get(`${each.queue} ${each.task}`);
+    if (others) others.push(each);
+    else byTask.set(`${each.queue} ${each.task}`, [each]);
+  }
+  return [...byTask.values()].map((schedules) => {
+    const [{ name, task, queue }, ...others] = schedules;
+    const more = others.length > 0 ? ` and ${others.length} more` : '';
+    return `schedule "${name}"${more}: no live process runs task "${task}" in queue "${queue}"`;
+  });
 }

@@ -1,5 +1,11 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { ScheduleIndex, SchedulePage, ScheduleStore, StoredSchedule } from '../schedule-store.js';
+import {
+  firstVersion,
+  type ScheduleIndex,
+  type SchedulePage,
+  type ScheduleStore,
+  type StoredSchedule,
+} from '../schedule-store.js';
 import { RedisScript } from './redis-script.js';
 
 /** Every name has the same score, so that the set is in the order of the names. The version stands before the body. */
@@ -9,7 +15,7 @@ const WRITE = new RedisScript(
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 local version = old and tonumber(string.match(old, '^%d+')) or 0
 if version ~= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], (version + 1) .. ':' .. ARGV[3])
+redis.call('HSET', KEYS[1], ARGV[1], (old and version + 1 or ARGV[6]) .. ':' .. ARGV[3])
 if version == 0 then redis.call('ZADD', KEYS[2], 0, ARGV[1]) end
 if ARGV[4] == '' then redis.call('ZREM', KEYS[3], ARGV[1]) else redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1]) end
 local owner = redis.call('HGET', KEYS[4], ARGV[1])
@@ -74,7 +80,9 @@ export class RedisScheduleStore implements ScheduleStore {
   }
 
   async write(name: string, version: number, body: string, { next, owner }: ScheduleIndex): Promise<boolean> {
-    return (await WRITE.run(this.client, this.keys, [name, version, body, next ?? '', owner ?? ''])) === 1;
+    return (
+      (await WRITE.run(this.client, this.keys, [name, version, body, next ?? '', owner ?? '', firstVersion()])) === 1
+    );
   }
 
   async remove(name: string, version?: number): Promise<boolean> {

@@ -1,14 +1,22 @@
 import type { PgQueryable } from 'bullmq';
 import { Together } from '../together.js';
-import type { ScheduleIndex, SchedulePage, ScheduleStore, StoredSchedule } from '../schedule-store.js';
+import {
+  firstVersion,
+  type ScheduleIndex,
+  type SchedulePage,
+  type ScheduleStore,
+  type StoredSchedule,
+} from '../schedule-store.js';
 
 const READ = 'SELECT name, version, body FROM jobs_schedule WHERE name = ANY($1::text[])';
+/** In the order of their names, or two processes that write the same ones could wait for each other. */
 const INSERT = `
 INSERT INTO jobs_schedule (name, version, body, next_at, owner)
-SELECT name, 1, body, next_at, owner
-FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS given (name, body, next_at, owner)
+SELECT name, version, body, next_at, owner
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::integer[])
+  AS given (name, body, next_at, owner, version)
+ORDER BY name
 ON CONFLICT (name) DO NOTHING RETURNING name`;
-/** In the order of their names, or two processes that write the same ones could wait for each other. */
 const UPDATE = `
 WITH locked AS (
   SELECT name FROM jobs_schedule WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE
@@ -105,7 +113,7 @@ export class SqlScheduleStore implements ScheduleStore {
       writes.map(({ body }) => body),
       writes.map(({ index }) => index.next ?? null),
       writes.map(({ index }) => index.owner ?? null),
-      ...(statement === UPDATE ? [writes.map(({ version }) => version)] : []),
+      writes.map(({ version }) => version || firstVersion()),
     ];
     const { rows } = await this.sql.query<{ name: string }>(statement, columns);
     return new Set(rows.map(({ name }) => name));
