@@ -25,7 +25,7 @@ describe.each(backends)('the store of schedules on $name', (backend) => {
 
   it('[S3] keeps one version after the other, and refuses whoever does not know the last one', async () => {
     expect(await store.read('a')).toBeUndefined();
-    expect(await store.write('a', 1, 'never', {})).toBe(false);
+    expect(await store.write('a', await versionOf('a'), 'never', {})).toBe(false);
     expect(await store.write('a', 0, 'one: {"b":1,"a":2}', {})).toBe(true);
     expect(await store.write('a', 0, 'other', {})).toBe(false);
     const version = await versionOf('a');
@@ -69,8 +69,8 @@ describe.each(backends)('the store of schedules on $name', (backend) => {
     expect(await namesOf('ada', 'c')).toEqual(['f']);
     expect(await namesOf('ad')).toEqual(['b']);
     expect(await namesOf('nobody')).toEqual([]);
-    await store.write('a', 1, 'a', { owner: 'adam' });
-    await store.write('c', 1, 'c', {});
+    await store.write('a', await versionOf('a'), 'a', { owner: 'adam' });
+    await store.write('c', await versionOf('c'), 'c', {});
     expect(await namesOf('ada')).toEqual(['f']);
     expect(await namesOf('adam')).toEqual(['a', 'e']);
   });
@@ -80,8 +80,8 @@ describe.each(backends)('the store of schedules on $name', (backend) => {
     for (const [name, next] of Object.entries(times)) await store.write(name, 0, name, { next });
     expect(await store.overdue(40, 10)).toEqual(['b', 'd', 'a']);
     expect(await store.overdue(40, 2)).toEqual(['b', 'd']);
-    await store.write('b', 1, 'b', { next: 50 });
-    await store.write('d', 1, 'd', {});
+    await store.write('b', await versionOf('b'), 'b', { next: 50 });
+    await store.write('d', await versionOf('d'), 'd', {});
     expect(await store.overdue(40, 10)).toEqual(['a']);
   });
 
