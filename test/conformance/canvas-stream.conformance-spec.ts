@@ -103,7 +103,7 @@ const sources = [
 
 describe.each(backends)('groups of iterables on $name', (backend) => {
   // More than is added in one step, and as many as the backend does in some seconds.
-  const LARGE = { embedded: sized(600, 500), postgres: sized(1_500, 500), redis: sized(3_000, 500) }[backend.name];
+  const LARGE = { embedded: 600, postgres: sized(1_500, 600), redis: sized(3_000, 600) }[backend.name];
   const MIDDLE = 550;
 
   let app: JobsApp;
