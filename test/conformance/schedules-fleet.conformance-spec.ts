@@ -22,9 +22,15 @@ class Reports {
     await Promise.race([open.reached, aborted]);
     job.signal.throwIfAborted();
   }
+
+  @Task({ queue: 'reports' })
+  async note(text: string): Promise<string> {
+    return text;
+  }
 }
 
 const hold = task(Reports, 'hold');
+const note = task(Reports, 'note');
 
 @Injectable()
 class Old {
@@ -92,6 +98,19 @@ if (serverBackends.length > 0) {
         await server.close();
       },
     );
+
+    it('[S3] a process that has not the queue can change one, and send by hand', async () => {
+      open.reach();
+      const server = await start({ providers: [Reports] }, { queues: { reports: {} } });
+      const other = await start({});
+      await server.jobs.schedules.create({ name: 'elsewhere', task: note, payload: 'first', cron: '0 6 1 1 *' });
+      const changed = await other.jobs.schedules.update('elsewhere', { cron: '0 7 1 1 *', description: 'later' });
+      expect(changed).toMatchObject({ queue: 'reports', payload: 'first', cron: '0 7 1 1 *' });
+      const { id } = await other.jobs.schedules.trigger('elsewhere', { payload: 'second' });
+      expect(await server.jobs.job(id).result()).toBe('second');
+      await other.close();
+      await server.close();
+    });
 
     it('[S5] of two versions of the code that live at the same time the newer counts, and each keeps what it alone has', async () => {
       const old = await start({ providers: [Old] });

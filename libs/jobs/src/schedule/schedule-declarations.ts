@@ -124,6 +124,16 @@ export class ScheduleDeclarations {
     return schema ? ({ name, options: { ...options, schema } } as TaskRef) : ({ name, options } as TaskRef);
   }
 
+  /** Of a job that is sent by hand. @throws {@link InvalidScheduleError} */
+  async checkPayload({ task, attempts }: FireTemplate, payload: unknown, place: string): Promise<void> {
+    await this.template(
+      this.withSchema({ name: task, options: { retry: { attempts } } } as TaskRef),
+      payload,
+      {},
+      place,
+    );
+  }
+
   /** What each job of a schedule has, decided now: whoever sends it may not know the task. */
   async template(ref: TaskRef, payload: unknown, given: EnqueueEntryOptions, place: string): Promise<FireTemplate> {
     try {

@@ -6,7 +6,7 @@ import type { TaskRef } from '../task/task-reference.js';
 import type { ScheduleTimes } from './next-times.js';
 import type { ScheduleDeclarations } from './schedule-declarations.js';
 import { asSchedule, POLICY_KEYS, readPolicies, timingOf, type SchedulePolicies } from './schedule-options.js';
-import type { ScheduleSpec } from './schedule-record.js';
+import type { FireTemplate, ScheduleSpec } from './schedule-record.js';
 import { InvalidScheduleError } from './schedule.errors.js';
 
 /** What is common to {@link NewSchedule} and {@link ScheduleChange}. @publicApi */
@@ -72,6 +72,7 @@ export async function specOf(
   declarations: ScheduleDeclarations,
   schedule: Omit<NewSchedule, 'name'>,
   place: string,
+  template?: FireTemplate,
 ): Promise<ScheduleSpec> {
   const { owner, description, payload, task } = schedule;
   const timing = timingOf(schedule, place);
@@ -81,7 +82,7 @@ export async function specOf(
   );
   return {
     timing,
-    template: await declarations.template(task as TaskRef, payload, given, place),
+    template: template ?? (await declarations.template(task as TaskRef, payload, given, place)),
     ...readPolicies(schedule, place),
     ...(owner !== undefined && { owner: requireOwner(owner) }),
     ...(description !== undefined && {
@@ -98,17 +99,20 @@ export function requireOwner(owner: string): string {
 }
 
 /** What is stored of a schedule that is changed. @throws {@link InvalidScheduleError} @internal */
-export function changedSpec(
+export async function changedSpec(
   declarations: ScheduleDeclarations,
   spec: ScheduleSpec,
   change: ScheduleChange,
   place: string,
 ): Promise<ScheduleSpec> {
   const { task: before, ...settings } = changedSettings(spec, change);
-  // What was stored once is not checked again: the schema may be another one by now.
+  // What was decided once is not decided again: this process need not have the queue, and the schema may be another one.
+  const ofJobs = [...JOB_KEYS, 'task', 'payload'] as const;
+  const isKept = ofJobs.every((key) => change[key] === undefined);
+  const template = isKept ? spec.template : undefined;
   const isToCheck = change.task === undefined && change.payload !== undefined;
   const task = isToCheck ? declarations.withSchema(before as TaskRef) : before;
-  return specOf(declarations, { ...settings, task } as NewSchedule, place);
+  return specOf(declarations, { ...settings, task } as NewSchedule, place, template);
 }
 
 function changedSettings(spec: ScheduleSpec, change: ScheduleChange): Omit<NewSchedule, 'name'> {

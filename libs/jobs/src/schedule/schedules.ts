@@ -151,8 +151,9 @@ export class Schedules {
     const found = await this.records.read(name);
     if (!found) throw new ScheduleNotFoundError(name);
     const { payload } = options;
-    if (payload !== undefined)
-      await changedSpec(this.declarations, found.record.spec, { payload }, `the schedule "${name}"`);
+    if (payload !== undefined) {
+      await this.declarations.checkPayload(found.record.spec.template, payload, `the schedule "${name}"`);
+    }
     const now = Date.now();
     const run: FiredRun = { at: now, id: newJobId(found.record.spec.template.queue), sentAt: now, by: 'trigger' };
     await this.fires.sendFor(name, found.record, [run], payload);
