@@ -15,7 +15,9 @@ import { CanvasStarter } from './canvas/canvas-starter.js';
 import { ChildResults } from './canvas/child-results.js';
 import { BackgroundWork } from './client/background-work.js';
 import { JobReader } from './client/job-reader.js';
+import { JobWatches } from './client/job-watches.js';
 import { JobsClient } from './client/jobs-client.js';
+import { QueueHints } from './client/queue-hints.js';
 import { JobsService } from './client/jobs.service.js';
 import { Queues } from './client/queues.js';
 import { Routing } from './client/routing.js';
@@ -77,9 +79,11 @@ import { TaskSettings } from './task/task.settings.js';
     TaskRegistry,
     Queues,
     JobReader,
+    QueueHints,
     BackgroundWork,
     Routing,
     JobsClient,
+    JobWatches,
     DeadLetterReader,
     Redriver,
     DeadLetters,
@@ -120,6 +124,7 @@ import { TaskSettings } from './task/task.settings.js';
     JobReader,
     BackgroundWork,
     JobsClient,
+    JobWatches,
     DeadLetters,
     Parking,
     ResultCheck,

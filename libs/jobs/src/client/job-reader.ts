@@ -63,6 +63,14 @@ export class JobReader {
     return found && !isExpired(found) ? found : undefined;
   }
 
+  /** Lines that a job has logged, after so many of them. */
+  async logs(id: string, after: number, most: number): Promise<string[]> {
+    const queueName = queueOfJobId(id);
+    if (queueName === undefined || !this.options.queues.has(queueName)) return [];
+    const { logs } = await this.queues.get(queueName).getJobLogs(id, after, after + most - 1, true);
+    return logs;
+  }
+
   /** What the store has under an id, in a queue that need not be a declared one of this process. */
   async find(queueName: string, id: string): Promise<FoundJob | undefined> {
     const queue = this.queues.get(queueName);

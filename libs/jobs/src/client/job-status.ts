@@ -47,6 +47,8 @@ export interface JobStatus {
   task: string;
   queue: string;
   state: JobState;
+  /** Of one that is pending, where that was asked for: how many jobs of its queue are before it. */
+  position?: number;
   /** Why it was cancelled or skipped, when a reason was given. */
   reason?: string;
   /** It ran when it was cancelled, and has been asked to stop. Until it has ended, nobody knows how it will. */

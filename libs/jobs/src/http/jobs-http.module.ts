@@ -1,8 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AcceptedReplies } from './accepted-replies.js';
+import { JobAccess } from './job-access.js';
+import { JobStreams } from './job-streams.js';
 import { JobUrls } from './job-urls.js';
 import { JOBS_HTTP_OPTIONS, type JobsHttpOptions } from './jobs-http.options.js';
 import { JobsController } from './jobs.controller.js';
+import { TaskDurations } from './task-durations.js';
 
 /**
  * Endpoints to poll jobs by their id, and the answers made with {@link accepted}.
@@ -29,7 +32,14 @@ export class JobsHttpModule {
     return {
       module: JobsHttpModule,
       controllers: [JobsController],
-      providers: [JobUrls, AcceptedReplies, { provide: JOBS_HTTP_OPTIONS, useValue: options }],
+      providers: [
+        JobUrls,
+        AcceptedReplies,
+        JobAccess,
+        JobStreams,
+        TaskDurations,
+        { provide: JOBS_HTTP_OPTIONS, useValue: options },
+      ],
     };
   }
 }

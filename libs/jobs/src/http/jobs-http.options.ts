@@ -1,7 +1,7 @@
 import type { JobStatus } from '../client/job-status.js';
 
 /** What a client wants to do with a job. @publicApi */
-export type JobAction = 'read' | 'tree' | 'cancel';
+export type JobAction = 'read' | 'events' | 'tree' | 'cancel' | 'redrive';
 
 /** Options of {@link JobsHttpModule.forRoot}. @publicApi */
 export interface JobsHttpOptions {
@@ -10,6 +10,12 @@ export interface JobsHttpOptions {
    * nothing else is allowed; with it, it decides about everything.
    */
   authorize?: (request: unknown, job: JobStatus, action: JobAction) => boolean | Promise<boolean>;
+  /**
+   * What a request gets that it denies: 403, or 404 as if there were no such job.
+   *
+   * @default 404 for `read`, 403 for all else
+   */
+  denied?: 403 | 404;
 }
 
 /** @internal */

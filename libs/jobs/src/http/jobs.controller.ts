@@ -3,24 +3,24 @@ import {
   Body,
   Controller,
   Delete,
-  ForbiddenException,
   Get,
   HttpCode,
-  Inject,
   NotFoundException,
   Param,
   Post,
   Req,
+  Res,
   UseFilters,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
-import type { JobTree } from '../client/job-tree.js';
 import type { JobStatus } from '../client/job-status.js';
-import { JobsService } from '../client/jobs.service.js';
+import type { JobTree } from '../client/job-tree.js';
+import { accepted, type AcceptedJob } from './accepted.js';
 import { BackendUnavailableFilter } from './backend-unavailable.filter.js';
+import { JobAccess } from './job-access.js';
+import { JobStreams } from './job-streams.js';
 import { JOBS_PATH } from './job-urls.js';
-import { JOBS_HTTP_OPTIONS, type JobAction, type JobsHttpOptions } from './jobs-http.options.js';
+import { etagOf, isKnown, untilNews, waitOf } from './long-poll.js';
 import {
   batchSchema,
   cancelledSchema,
@@ -30,6 +30,8 @@ import {
   jobTreeSchema,
   TagJobs,
 } from './openapi.js';
+import { headerOf, takeReply, type PlatformReply, type PlatformRequest } from './platform.js';
+import { TaskDurations } from './task-durations.js';
 
 const MAX_BATCH = 100;
 
@@ -39,25 +41,57 @@ const MAX_BATCH = 100;
 @TagJobs()
 export class JobsController {
   constructor(
-    private readonly moduleRef: ModuleRef,
-    @Inject(JOBS_HTTP_OPTIONS) private readonly options: JobsHttpOptions,
+    private readonly access: JobAccess,
+    private readonly durations: TaskDurations,
+    private readonly streams: JobStreams,
   ) {}
-
-  /** Wherever JobsModule is imported, also with `global: false`. */
-  private get jobs(): JobsService {
-    return this.moduleRef.get(JobsService, { strict: false });
-  }
 
   @Get(':id')
   @describeOperation({
-    summary: 'Where a job stands, with its result or error once it has ended',
+    summary: 'Where a job stands, with its result or error once it has ended; with ?wait=30s as soon as it has',
     parameters: [idParameter],
-    responses: { 200: jobStatusSchema, 404: 'There is no such job, or it is not kept any more' },
+    responses: {
+      200: jobStatusSchema,
+      304: 'It is what If-None-Match names',
+      404: 'There is no such job, or it is not kept any more',
+    },
   })
-  async read(@Param('id') id: string, @Req() request: unknown): Promise<JobStatus> {
-    const status = await this.find(id);
-    if (!(await this.isAllowed(request, status, 'read'))) throw new NotFoundException(`There is no job "${id}".`);
-    return status;
+  async read(
+    @Param('id') id: string,
+    @Req() request: PlatformRequest,
+    @Res({ passthrough: true }) reply: PlatformReply,
+  ): Promise<JobStatus | undefined> {
+    const wait = waitOf(request);
+    const now = await this.access.require(request, id, 'read');
+    const status = await untilNews(this.access.watches, request, now, wait);
+    if (!status) throw new NotFoundException(`There is no job "${id}".`);
+    const etag = etagOf(status);
+    reply.header('ETag', etag);
+    reply.header('Cache-Control', 'no-cache');
+    if (!status.terminal) reply.header('Retry-After', String(this.durations.retryAfter(status)));
+    this.durations.learn(status);
+    if (!isKnown(request, etag)) return status;
+    reply.status(304);
+    return undefined;
+  }
+
+  @Get(':id/events')
+  @describeOperation({
+    summary: 'What becomes of a job, as server-sent events: state, stage, progress, log',
+    parameters: [idParameter],
+    responses: {
+      200: 'text/event-stream, to the end of the job',
+      204: 'Last-Event-ID is that of the end: there is nothing more',
+      403: 'Events are not allowed to this client; without an authorize function, to none',
+      404: 'There is no such job, or it is not kept any more',
+    },
+  })
+  async follow(@Param('id') id: string, @Req() request: PlatformRequest, @Res() reply: unknown): Promise<void> {
+    await this.access.require(request, id, 'events');
+    const lastEventId = headerOf(request, 'last-event-id');
+    const { response, headers } = takeReply(reply);
+    if (JobStreams.hasEnded(lastEventId)) response.writeHead(204, headers).end();
+    else this.streams.start(id, response, headers, lastEventId);
   }
 
   @Get(':id/tree')
@@ -71,10 +105,25 @@ export class JobsController {
     },
   })
   async readTree(@Param('id') id: string, @Req() request: unknown): Promise<JobTree> {
-    if (!this.options.authorize) throw new ForbiddenException('Reading trees of jobs is not enabled.');
-    const status = await this.find(id);
-    if (!(await this.isAllowed(request, status, 'tree'))) throw new ForbiddenException(`You may not read "${id}".`);
-    return this.jobs.job(id).tree();
+    await this.access.require(request, id, 'tree');
+    return this.access.jobs.job(id).tree();
+  }
+
+  @Post(':id/redrive')
+  @HttpCode(202)
+  @describeOperation({
+    summary: 'Does a job that failed again, as a new job',
+    parameters: [idParameter],
+    responses: {
+      202: 'The new job',
+      403: 'That is not allowed to this client; without an authorize function, to none',
+      404: 'There is no such job, or it is not kept any more',
+      409: 'It has not failed, or is done again already',
+    },
+  })
+  async redrive(@Param('id') id: string, @Req() request: unknown): Promise<AcceptedJob> {
+    await this.access.require(request, id, 'redrive');
+    return accepted(await this.access.jobs.deadLetters.redrive(id));
   }
 
   @Post('batch-status')
@@ -88,9 +137,9 @@ export class JobsController {
     @Body() body: { ids?: unknown } | undefined,
     @Req() request: unknown,
   ): Promise<{ jobs: Record<string, JobStatus | null> }> {
-    const found = await this.jobs.statuses(requireIds(body?.ids));
+    const found = await this.access.jobs.statuses(requireIds(body?.ids));
     const jobs = Object.entries(found).map(async ([id, status]) => {
-      return [id, status && (await this.isAllowed(request, status, 'read')) ? status : null] as const;
+      return [id, status && (await this.access.isAllowed(request, status, 'read')) ? status : null] as const;
     });
     return { jobs: Object.fromEntries(await Promise.all(jobs)) };
   }
@@ -107,21 +156,8 @@ export class JobsController {
     },
   })
   async cancel(@Param('id') id: string, @Req() request: unknown): Promise<{ cancelled: boolean }> {
-    if (!this.options.authorize) throw new ForbiddenException('Cancelling jobs is not enabled.');
-    const status = await this.find(id);
-    if (!(await this.isAllowed(request, status, 'cancel'))) throw new ForbiddenException(`You may not cancel "${id}".`);
-    return { cancelled: await this.jobs.job(id).cancel({ flow: true }) };
-  }
-
-  private async find(id: string): Promise<JobStatus> {
-    const status = (await this.jobs.statuses([id]))[id];
-    if (!status) throw new NotFoundException(`There is no job "${id}".`);
-    return status;
-  }
-
-  private async isAllowed(request: unknown, job: JobStatus, action: JobAction): Promise<boolean> {
-    const { authorize } = this.options;
-    return authorize ? authorize(request, job, action) : action === 'read';
+    await this.access.require(request, id, 'cancel');
+    return { cancelled: await this.access.jobs.job(id).cancel({ flow: true }) };
   }
 }
 

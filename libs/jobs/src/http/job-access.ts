@@ -1,0 +1,61 @@
+import { ForbiddenException, Inject, Injectable, NotFoundException, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { JobReader } from '../client/job-reader.js';
+import type { JobStatus } from '../client/job-status.js';
+import { JobWatches } from '../client/job-watches.js';
+import { JobsService } from '../client/jobs.service.js';
+import { JOBS_HTTP_OPTIONS, type JobAction, type JobsHttpOptions } from './jobs-http.options.js';
+
+/** Whether a request may do something with a job, and the job. @internal */
+@Injectable()
+export class JobAccess {
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    @Inject(JOBS_HTTP_OPTIONS) private readonly options: JobsHttpOptions,
+  ) {}
+
+  get jobs(): JobsService {
+    return this.find(JobsService);
+  }
+
+  get watches(): JobWatches {
+    return this.find(JobWatches);
+  }
+
+  get reader(): JobReader {
+    return this.find(JobReader);
+  }
+
+  /**
+   * The job, for a request that may do that with it.
+   *
+   * @throws {NotFoundException} when there is none; {@link ForbiddenException} when the request may not.
+   */
+  async require(request: unknown, id: string, action: JobAction): Promise<JobStatus> {
+    // Before it is looked for: whether a job is there is nobody's business then.
+    if (!this.options.authorize && action !== 'read') {
+      throw new ForbiddenException(
+        `This needs an authorize function of JobsHttpModule, which decides about "${action}".`,
+      );
+    }
+    const status = (await this.jobs.statuses([id]))[id];
+    if (!status) throw notFound(id);
+    if (await this.isAllowed(request, status, action)) return status;
+    const { denied = action === 'read' ? 404 : 403 } = this.options;
+    throw denied === 404 ? notFound(id) : new ForbiddenException(`You may not do that with the job "${id}".`);
+  }
+
+  async isAllowed(request: unknown, job: JobStatus, action: JobAction): Promise<boolean> {
+    const { authorize } = this.options;
+    return authorize ? authorize(request, job, action) : action === 'read';
+  }
+
+  /** Wherever JobsModule is imported, also with `global: false`. */
+  private find<T>(provider: Type<T>): T {
+    return this.moduleRef.get(provider, { strict: false });
+  }
+}
+
+function notFound(id: string): NotFoundException {
+  return new NotFoundException(`There is no job "${id}".`);
+}
