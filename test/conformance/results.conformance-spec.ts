@@ -57,7 +57,11 @@ const gates = new Map<string, { open: ReturnType<typeof signal>; left: ReturnTyp
 describe.each(backends)('results on $name', (backend) => {
   let started: JobsApp;
   beforeAll(async () => {
-    started = await startJobsApp({ backend, providers: [Results], options: { results: { inlineLimit: '2kb' } } });
+    started = await startJobsApp({
+      backend,
+      providers: [Results],
+      options: { results: { inlineLimit: '2kb', store: false } },
+    });
   });
   afterAll(() => started?.close());
 
@@ -83,12 +87,12 @@ describe.each(backends)('results on $name', (backend) => {
       }
     });
 
-    it('[X2] fail the job once when they are larger, with both sizes and what to do', async () => {
+    it('[X2] fail the job once when they are larger and there is no store, with both sizes and what to do', async () => {
       const job = await started.jobs.enqueue(task(Results, 'rows'), 100);
       const size = Buffer.byteLength(JSON.stringify(new Results(started.jobs).rows(100)));
       const { error } = (await failureOf(job)) as { error: { message: string } };
       expect(error.message).toContain(`task "Results.rows" is ${size} bytes of JSON; results.inlineLimit allows 2048`);
-      expect(error.message).toMatch(/Store the data elsewhere/);
+      expect(error.message).toMatch(/Set results.store, store the data elsewhere/);
       expect((await job.status()).attempts).toHaveLength(1);
     });
 

@@ -169,3 +169,11 @@ export { InvalidScheduleError, ScheduleExistsError, ScheduleNotFoundError } from
 export type { NewSchedule, ScheduleChange, ScheduleSettings } from './schedule/schedule-settings.js';
 export { Schedules, type ScheduleFilter } from './schedule/schedules.js';
 export type { JobSchedule } from './execution/job-facts.js';
+
+export { JobResults } from './results/job-results.js';
+export type { ResultReference } from './results/result-reference.js';
+export { ResultStream } from './results/result-stream.js';
+export { withContentType } from './results/content-type.js';
+export { ResultGoneError, ResultStoreError } from './results/result.errors.js';
+export type { ByteRange, FoundResult, ResultStore, WrittenResult } from './results/result-store.js';
+export type { S3Client, S3ResultsOptions } from './results/s3-result-store.js';

@@ -25,7 +25,10 @@ import { DeadLetterReader } from './dead-letters/dead-letter-reader.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
-import { ResultCheck } from './execution/result-check.js';
+import { JobResults } from './results/job-results.js';
+import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
+import { ResultKeeper } from './results/result-keeper.js';
+import { StoredResults } from './results/stored-results.js';
 import { IdempotentJobs } from './idempotency/idempotent-jobs.js';
 import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { JobLimits } from './limits/job-limits.js';
@@ -74,6 +77,12 @@ import { TaskSettings } from './task/task.settings.js';
       inject: [RESOLVED_OPTIONS],
       useFactory: (options: ResolvedJobsOptions) => openBackend(options, new Logger('Jobs')),
     },
+    {
+      provide: RESULT_STORES,
+      inject: [RESOLVED_OPTIONS, QUEUE_BACKEND],
+      useFactory: (options: ResolvedJobsOptions, backend: QueueBackend) =>
+        openResultStores(options, backend, new Logger('Jobs')),
+    },
     TaskSettings,
     TaskExplorer,
     TaskRegistry,
@@ -89,7 +98,9 @@ import { TaskSettings } from './task/task.settings.js';
     DeadLetters,
     CodeWaiters,
     Parking,
-    ResultCheck,
+    StoredResults,
+    ResultKeeper,
+    JobResults,
     CodeInLine,
     IdempotentJobs,
     IdempotentRequests,
@@ -127,7 +138,9 @@ import { TaskSettings } from './task/task.settings.js';
     JobWatches,
     DeadLetters,
     Parking,
-    ResultCheck,
+    StoredResults,
+    ResultKeeper,
+    JobResults,
     IdempotentJobs,
     IdempotentRequests,
     JobLocks,
@@ -157,6 +170,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
     private readonly queues: Queues,
     private readonly moduleRef: ModuleRef,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESULT_STORES) private readonly results: ResultStores | undefined,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     super();
@@ -188,5 +202,6 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
     const { connectTimeout } = this.options;
     await this.queues.close(connectTimeout);
     await this.backend.close(connectTimeout);
+    await this.results?.close();
   }
 }

@@ -13,6 +13,7 @@ import { HOLDS_WORKERS } from './options/one-jobs-module.js';
 import { CodeSchedules } from './schedule/code-schedules.js';
 import { ScheduleKeeper } from './schedule/schedule-keeper.js';
 import { UnservedSchedules } from './schedule/unserved-schedules.js';
+import { ResultSweeper } from './results/result-sweeper.js';
 import { BootReport } from './worker/boot-report.js';
 import { CancelWatch } from './worker/cancel-watch.js';
 import { EventLoopLag } from './worker/event-loop-lag.js';
@@ -59,6 +60,7 @@ import { WorkerPresence } from './worker/worker-presence.js';
     Watchdog,
     EventLoopLag,
     DeadLetterSweeper,
+    ResultSweeper,
     CodeSchedules,
     UnservedSchedules,
     ScheduleKeeper,

@@ -7,6 +7,7 @@ import type { StoredJob } from '../client/envelope.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { retention } from '../client/prepared-job.js';
 import { Queues } from '../client/queues.js';
+import { packResult } from '../client/stored-result.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -99,7 +100,7 @@ export class CanvasCallbacks {
     };
     const path = callbackPath(pathOf(id!), at === 'succeeded' ? 'l' : 'e', n);
     const work: CanvasNodeWork = { k: 'call', o: { id: id!, q: queueName }, at, c: canvas };
-    const call = nodeJob(path, { n: work, v: [value] }, [], frame, undefined);
+    const call = nodeJob(path, { n: work, v: [packResult(value)] }, [], frame, undefined);
     return { ...call, opts: { ...call.opts, delay: HEAD_START } };
   }
 }

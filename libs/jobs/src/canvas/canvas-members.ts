@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { WaitingError } from 'bullmq';
 import type { StoredJob } from '../client/envelope.js';
 import { jsonSizeOver } from '../client/json-size.js';
-import { unpackResult } from '../client/stored-result.js';
+import { resultIn } from '../client/stored-result.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -60,6 +60,6 @@ export class CanvasMembers {
       result = await this.nodes.resultOfReplacement(job);
     });
     if (!result) return { kind: 'replaced', canvas };
-    return { kind: 'succeeded', result: job.data.k === 0 ? null : unpackResult(result.value).result };
+    return { kind: 'succeeded', result: job.data.k === 0 ? null : resultIn(result.value) };
   }
 }

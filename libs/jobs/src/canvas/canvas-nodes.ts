@@ -10,6 +10,7 @@ import { JobsClient } from '../client/jobs-client.js';
 import { retention } from '../client/prepared-job.js';
 import { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
+import { packResult, resultIn } from '../client/stored-result.js';
 import type { Tell } from '../client/tell.js';
 import type { AttemptOutcome } from '../execution/attempt-outcome.js';
 import { runOwnWork } from '../execution/own-work.js';
@@ -73,7 +74,7 @@ export class CanvasNodes {
     mayHaveBegun: boolean,
   ): Promise<AttemptOutcome> {
     const { g, v } = job.data.c!;
-    const before = v || g ? { before: { value: v ? v[0] : await this.results.of(job) } } : {};
+    const before = v || g ? { before: { value: v ? v[0] : packResult(await this.results.of(job)) } } : {};
     // On Redis a member that failed and is added again is waited for without end.
     const there = mayHaveBegun ? await this.results.idsBelow(owner.q, owner.id) : new Set<string>();
     const frame = this.frameOf(job);
@@ -167,8 +168,8 @@ function replacementOf({ id, data, timestamp }: StoredJob): string {
 }
 
 /** What callbacks get of a stored end: they may have been stored by a run before, which was to end in another way. */
-function endOf(job: StoredJob, { state, result, error }: JobStatus): { readonly value: unknown } | undefined {
-  if (state === 'succeeded') return job.data.k === 0 ? undefined : { value: result };
+function endOf(job: StoredJob, { state, error }: JobStatus): { readonly value: unknown } | undefined {
+  if (state === 'succeeded') return job.data.k === 0 ? undefined : { value: packResult(resultIn(job.returnvalue)) };
   const { jobId, task } = readChildFailure(job.failedReason) ?? { jobId: job.id!, task: job.name };
-  return { value: { jobId, task, error: error! } satisfies CanvasFailure };
+  return { value: packResult({ jobId, task, error: error! } satisfies CanvasFailure) };
 }

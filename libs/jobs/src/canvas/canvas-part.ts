@@ -4,7 +4,7 @@ import type { Errback, JoinsPrevious, PlacedCanvas } from './placed-canvas.js';
 export interface CanvasPart {
   /** What it takes of its children: the result of one, or the list of those of a group. */
   readonly g?: 1 | 2;
-  /** The result of the step before, when that is known; in a list, since it may be null. */
+  /** The result of the step before as BullMQ keeps it, when that is known; in a list, since it may be null. */
   readonly v?: readonly [unknown];
   /** How it becomes a part of the payload. */
   readonly j?: JoinsPrevious;

@@ -8,7 +8,10 @@ import { JobReader } from '../client/job-reader.js';
 import type { JobErrorInfo } from '../client/job-status.js';
 import { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
-import { unpackResult } from '../client/stored-result.js';
+import { resultIn } from '../client/stored-result.js';
+import { KeptElsewhere } from '../results/result-reference.js';
+import { ResultKeeper } from '../results/result-keeper.js';
+import { StoredResults } from '../results/stored-results.js';
 import { isReplacement, isSpawner, memberNumber } from './canvas-ids.js';
 import { CanvasPayloadError } from './canvas.errors.js';
 import type { Settled } from './canvas-types.js';
@@ -22,35 +25,47 @@ export class ChildResults {
   constructor(
     private readonly queues: Queues,
     private readonly reader: JobReader,
+    private readonly keeper: ResultKeeper,
+    private readonly stored: StoredResults,
   ) {}
 
   /** The payload of a part of a canvas. @throws {@link CanvasPayloadError} */
   async payloadOf(job: StoredJob): Promise<unknown> {
     const { p, c } = job.data;
     if (!c || c.j === undefined || (c.g === undefined && !c.v)) return p;
-    return joined(job.name, p, c.v ? c.v[0] : await this.of(job), c.j);
+    const { value } = await this.read(job);
+    return joined(job.name, p, value instanceof KeptElsewhere ? await this.stored.payload(value) : value, c.j);
   }
 
-  /** The result of the step before, or the list of those of a group. */
+  /** The result of the step before, or the list of those of a group; or where that is kept. */
   async of(job: StoredJob): Promise<unknown> {
+    const { value, isLarge } = await this.read(job);
+    return isLarge ? this.keeper.keepLarge(job, value) : value;
+  }
+
+  /** What it takes; `isLarge` when it was put together of what is kept elsewhere. */
+  private async read(job: StoredJob): Promise<{ value: unknown; isLarge: boolean }> {
     const { g, t, a, v } = job.data.c!;
-    if (v) return v[0];
+    if (v) return { value: resultIn(v[0]), isLarge: false };
     const values = Object.entries(await job.getChildrenValues<unknown>())
       .map(([key, value]) => ({ id: memberOf(key).id, value }))
       .filter(({ id }) => !isSpawner(id) && !isReplacement(id));
     if (g === 1) {
       if (!values[0]) throw gone(`the step before job ${job.id}`);
-      return unpackResult(values[0].value).result;
+      return { value: resultIn(values[0].value), isLarge: false };
     }
     const list: unknown[] = [];
+    let isLarge = false;
     for (const { id, value } of values) {
-      const { result } = unpackResult(value);
+      const kept = resultIn(value);
+      isLarge ||= kept instanceof KeptElsewhere;
+      const result = kept instanceof KeptElsewhere ? await this.stored.payload(kept) : kept;
       list[memberNumber(id)!] = a ? ({ status: 'succeeded', value: result } satisfies Settled<unknown>) : result;
     }
     if (a) for (const { n, error, status } of await this.failures(job)) list[n] = { status, error };
     const expected = t ?? list.length;
     const missing = Array.from({ length: expected }, (_, n) => n).find((n) => !(n in list));
-    if (missing === undefined) return list;
+    if (missing === undefined) return { value: list, isLarge };
     throw gone(`member ${missing} of the group of job ${job.id}`);
   }
 

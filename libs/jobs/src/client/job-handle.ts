@@ -12,6 +12,8 @@ export interface JobOperations {
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined>;
   cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean>;
   tree(id: string): Promise<JobTree | undefined>;
+  /** The result of a job that succeeded. */
+  resultOf(status: JobStatus): unknown;
 }
 
 /** What is known of a job's start without asking: right after it was enqueued, the truth. @internal */
@@ -66,11 +68,13 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * Waits until the job has ended, and gives its result.
+   * Waits until the job has ended, and gives its result; of a task that returns a Buffer or a stream a {@link ResultStream},
+   * which is opened when it is read.
    *
    * @param options - `timeout`: how long to wait, as milliseconds or `'30s'`; 30 s by default. The job goes on after it.
    * @throws {@link JobFailedError} with what its last attempt threw; {@link JobCancelledError};
-   * {@link ResultTimeoutError}; {@link JobNotFoundError}; {@link BackendUnavailableError} when the backend was away to the
+   * {@link ResultTimeoutError}; {@link JobNotFoundError}; {@link ResultGoneError} and {@link ResultStoreError} for a large result that cannot be read from `results.store`;
+   * {@link BackendUnavailableError} when the backend was away to the
    * end of the timeout; {@link BlockingResultError} at once inside a task that runs, since a task that waits for another
    * job holds a slot that this one may need; {@link InvalidArgumentError}.
    * @example
@@ -91,7 +95,7 @@ export class JobHandle<Result = unknown> {
     if (!status) throw new JobNotFoundError(this.id);
     if (status.state === 'cancelled') throw new JobCancelledError(this.id, status.reason);
     if (status.state === 'failed') throw new JobFailedError(this.id, status.task, status.error!);
-    return status.result as Result;
+    return (await this.#operations.resultOf(status)) as Result;
   }
 
   /**

@@ -58,7 +58,8 @@ export class JobReader {
     return this.findUnexpired(queueName, id);
   }
 
-  private async findUnexpired(queueName: string, id: string): Promise<FoundJob | undefined> {
+  /** What is kept under an id, in a queue that need not be a declared one of this process. */
+  async findUnexpired(queueName: string, id: string): Promise<FoundJob | undefined> {
     const found = await this.find(queueName, id);
     return found && !isExpired(found) ? found : undefined;
   }

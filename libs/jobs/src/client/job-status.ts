@@ -1,3 +1,5 @@
+import type { ResultReference } from '../results/result-reference.js';
+
 /**
  * Where a job stands. `scheduled`: its time has not come, at first or again; `pending`: it may run; `blocked`: it waits
  * for other parts of its canvas; `running`; `retrying`: it waits for its next attempt; the last three never
@@ -68,7 +70,10 @@ export interface JobStatus {
   /** Start of the running or last attempt; absent while there is none, or when it is not known. */
   startedAt?: string;
   finishedAt?: string;
+  /** What it returned, as JSON; absent when that is kept in `results.store`. */
   result?: unknown;
+  /** Where its result is kept, when it is too large for the queue, or no JSON: `GET /jobs/:id/result` reads it. */
+  resultRef?: ResultReference;
   /** The job whose result this one has: it had the same key of {@link Idempotent}, and this one was not run. */
   deduplicatedBy?: string;
   error?: JobErrorInfo;

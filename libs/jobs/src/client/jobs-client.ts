@@ -1,9 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { BackendUnavailableError } from '../backend/backend.errors.js';
+import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { isReference, KeptElsewhere } from '../results/result-reference.js';
+import { StoredResults } from '../results/stored-results.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { JobNotFoundError } from './client.errors.js';
@@ -64,6 +67,7 @@ export class JobsClient implements JobOperations {
     private readonly reader: JobReader,
     settings: TaskSettings,
     routing: Routing,
+    private readonly results: StoredResults,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -150,6 +154,13 @@ export class JobsClient implements JobOperations {
 
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined> {
     return this.reader.untilEnded(id, timeout);
+  }
+
+  resultOf({ result, resultRef, queue }: JobStatus): unknown {
+    if (resultRef) return this.results.value(new KeptElsewhere(resultRef));
+    // Of a group: what its members returned as a Buffer or a stream.
+    if (queue !== INTERNAL_QUEUE || !Array.isArray(result)) return result;
+    return result.map((each: unknown) => (isReference(each) ? this.results.stream(each) : each));
   }
 
   async cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean> {

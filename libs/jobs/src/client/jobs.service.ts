@@ -7,6 +7,7 @@ import type { Signature } from '../canvas/signature.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { JobLocks } from '../locking/job-locks.js';
+import { JobResults } from '../results/job-results.js';
 import { Schedules } from '../schedule/schedules.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
@@ -67,6 +68,8 @@ export class JobsService {
     readonly limits: RateLimits,
     /** Schedules that are made and changed at run time, and those of the code to look at. */
     readonly schedules: Schedules,
+    /** Reads results that are kept in `results.store`. */
+    readonly results: JobResults,
   ) {}
 
   /**

@@ -17,7 +17,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
   const attempt = attempts.length;
   const said = ahead ?? saidOf(attempt, job);
   const along = state === 'failed' ? readChildFailure(job.failedReason) : undefined;
-  const { result, reason, deduplicatedBy } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
+  const { result, elsewhere, reason, deduplicatedBy } = state === 'succeeded' ? unpackResult(job.returnvalue) : {};
   return {
     id: job.id!,
     task: job.name,
@@ -35,7 +35,7 @@ export function readStatus(job: StoredJob, engineState: EngineState): JobStatus 
     ...when('scheduledFor', dueTime(job, state, failures, said) ?? job.data.e?.at),
     ...startOf(attempts.at(-1)),
     ...when('finishedAt', job.finishedOn),
-    ...(state === 'succeeded' && { result }),
+    ...(elsewhere ? { resultRef: elsewhere.reference } : state === 'succeeded' && { result }),
     ...(deduplicatedBy !== undefined && { deduplicatedBy }),
     ...(state === 'failed' && { error: along?.error ?? failureOf(job, records) }),
     ...(along && { failedJob: along.jobId }),

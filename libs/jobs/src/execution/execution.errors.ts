@@ -42,20 +42,28 @@ export class ResultNotSerializableError extends NonRetryableError {
   }
 }
 
-/** A result is larger than `results.inlineLimit`. Not tried again. @publicApi */
+/**
+ * A result is larger than `results.inlineLimit` and there is no `results.store`, or larger than `results.maxSize`. Not tried
+ * again.
+ *
+ * @publicApi
+ */
 export class ResultTooLargeError extends NonRetryableError {
   override readonly name = 'ResultTooLargeError';
 
   constructor(
     task: string,
-    /** Bytes of JSON. */
+    /** Bytes; of a stream, those that were read before it was given up. */
     readonly size: number,
-    /** Bytes of JSON. */
+    /** Bytes. */
     readonly limit: number,
+    option: 'results.inlineLimit' | 'results.maxSize' = 'results.inlineLimit',
   ) {
+    const isInline = option === 'results.inlineLimit';
     super(
-      `nestjs-jobs: the result of task "${task}" is ${size} bytes of JSON; results.inlineLimit allows ${limit}. ` +
-        'Store the data elsewhere and return a reference to it, or enqueue with keepResult: false when nobody reads it.',
+      `nestjs-jobs: the result of task "${task}" is ${size} bytes${isInline ? ' of JSON' : ' or more'}; ${option} allows ` +
+        `${limit}. ${isInline ? 'Set results.store, store' : 'Store'} the data elsewhere and return a reference to it, or ` +
+        'enqueue with keepResult: false when nobody reads it.',
     );
   }
 }

@@ -1,12 +1,18 @@
 import { InvalidCanvasError } from '../canvas/canvas.errors.js';
 import { whyNotMapped } from '../canvas/mapped-task.js';
+import type { ResultKeeper } from '../results/result-keeper.js';
+import { KeptElsewhere } from '../results/result-reference.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { hashed } from './idempotency-key.js';
 import type { JobContext } from './job-context.js';
 import type { TaskHandler } from './task-context.creator.js';
 
 /** Runs a task for each item of a list, one after another. @internal */
-export function forEachItem(task: TaskDefinition, handler: TaskHandler): TaskHandler {
+export function forEachItem(
+  task: TaskDefinition,
+  handler: TaskHandler,
+  kept: Pick<ResultKeeper, 'payload'>,
+): TaskHandler {
   return async (payload, context) => {
     const whyNot = whyNotMapped(task);
     if (whyNot !== undefined) throw new InvalidCanvasError('the task of map(), starmap() or chunks()', whyNot);
@@ -17,7 +23,9 @@ export function forEachItem(task: TaskDefinition, handler: TaskHandler): TaskHan
       // A method that is short enough not to look at the signal is not begun once more.
       if (n > 0) context.signal.throwIfAborted();
       gate.makeIdempotencyKey = () => hashed('item', keyOfAll, String(n));
-      results.push((await resultOf(handler(item, context), context)) ?? null);
+      const result = (await resultOf(handler(item, context), context)) ?? null;
+      // With `@Idempotent` it has been stored for its key.
+      results.push(result instanceof KeptElsewhere ? await kept.payload(result) : result);
     }
     // What was said of one is not true of all.
     gate.isResultChecked = false;

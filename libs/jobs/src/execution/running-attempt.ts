@@ -20,6 +20,8 @@ export abstract class RunningAttempt extends JobFacts {
   private readonly claim: AttemptClaim;
   /** Called when the job is cancelled. @internal */
   onCancel: (() => void) | undefined;
+  /** Called when the attempt is ended while its code runs on. @internal */
+  onCutOff: ((reason: Error) => void) | undefined;
   /** @internal */
   readonly gate: AttemptGate;
 
@@ -77,6 +79,7 @@ export abstract class RunningAttempt extends JobFacts {
     this.over = true;
     this.isCutOff = true;
     this.abort(reason);
+    this.onCutOff?.(reason);
   }
 
   /** @internal */

@@ -24,20 +24,19 @@ import { retryDelay } from '../retry/retry-policy.js';
 import { ScheduleAlarms } from '../schedule/schedule-alarms.js';
 import type { TaskDefinition } from '../task/task-definition.js';
 import { TaskRegistry } from '../task/task.registry.js';
+import { discard } from '../results/result-body.js';
+import { ResultKeeper } from '../results/result-keeper.js';
 import type { AttemptOutcome, CancelledAttempt, FailedAttempt } from './attempt-outcome.js';
 import { Park, Replaced, RetryLater, Skip, Snooze } from './control-exceptions.js';
 import { Deadlines, type Watch } from './deadlines.js';
-import { HardTimeLimitError, JobStalledError, SoftTimeLimitError, UnknownTaskError } from './execution.errors.js';
+import { HardTimeLimitError, JobStalledError, SoftTimeLimitError } from './execution.errors.js';
 import { mayBeRetried } from './final-errors.js';
 import { forEachItem } from './for-each-item.js';
 import { JobClaims } from './job-claims.js';
 import { JobContext } from './job-context.js';
-import { ResultCheck } from './result-check.js';
 import { RunningJobs } from './running-jobs.js';
 import { TaskContextCreator, type TaskHandler } from './task-context.creator.js';
-
-/** How often a job of an unknown task is looked at again. */
-const UNKNOWN_TASK_RECHECK = 5_000;
+import { waitedForCode, waitForCode } from './unknown-task.js';
 
 /** Runs one attempt of a job, and is the only place that decides how the attempt ended. @internal */
 @Injectable()
@@ -52,7 +51,7 @@ export class TaskExecutor {
     private readonly running: RunningJobs,
     private readonly client: JobsClient,
     private readonly origins: FailureOrigins,
-    private readonly checks: ResultCheck,
+    private readonly results: ResultKeeper,
     private readonly nodes: CanvasNodes,
     private readonly members: CanvasMembers,
     private readonly placer: CanvasPlacer,
@@ -72,7 +71,7 @@ export class TaskExecutor {
     if (part?.n) return this.nodes.run(job, tell);
     if (job.data.a !== undefined) return this.alarms.run(job, tell);
     const task = this.registry.find(job.name);
-    if (!task) return this.waitForCode(job);
+    if (!task) return waitForCode(job, this.options.unknownTaskGrace);
     // What has replaced itself has run to its end; what comes after is the library's own.
     const more = part?.x ? NODE_ATTEMPTS : 0;
     if (attemptNumber(job) > maxAttempts(job) + more) {
@@ -171,11 +170,23 @@ export class TaskExecutor {
       // It may have been asked before it began.
       if (context.cancelled) onCancel();
       const onThrow = (error: unknown): void => end(() => this.afterThrow(task, job, context, error));
+      const onKept = (result: unknown): void => end(() => this.afterReturn(task, job, context, result));
+      const onReturn = (result: unknown): void => {
+        // It is over, or is to come to something else.
+        if (isOver || context.control || context.replacing) {
+          discard(result);
+          return onKept(null);
+        }
+        try {
+          const kept = context.gate.isResultChecked ? result : this.results.keep(job, result, { attempt: context });
+          if (kept instanceof Promise) kept.then(onKept, onThrow);
+          else onKept(kept);
+        } catch (error) {
+          onThrow(error);
+        }
+      };
       try {
-        JobContext.run(context, () => this.handlerOf(task, job)(payload, context)).then(
-          (result) => end(() => this.afterReturn(task, job, context, result)),
-          onThrow,
-        );
+        JobContext.run(context, () => this.handlerOf(task, job)(payload, context)).then(onReturn, onThrow);
       } catch (error) {
         onThrow(error);
       }
@@ -193,13 +204,8 @@ export class TaskExecutor {
     if (context.replacing) {
       return context.replacing.catch((error: unknown) => this.afterThrow(task, job, context, error));
     }
-    try {
-      const { isResultChecked, deduplicatedBy } = context.gate;
-      const checked = isResultChecked ? result : this.checks.check(job, result);
-      return { kind: 'succeeded', result: checked, ...(deduplicatedBy !== undefined && { deduplicatedBy }) };
-    } catch (error) {
-      return this.afterThrow(task, job, context, error);
-    }
+    const { deduplicatedBy } = context.gate;
+    return { kind: 'succeeded', result, ...(deduplicatedBy !== undefined && { deduplicatedBy }) };
   }
 
   private afterThrow(
@@ -248,30 +254,6 @@ export class TaskExecutor {
     return { kind: 'retrying', error, delay };
   }
 
-  /** A rolling deploy may be about to bring the code. The grace runs from when the job was first found without it. */
-  private waitForCode(job: StoredJob): AttemptOutcome {
-    const { unknownTaskGrace } = this.options;
-    const now = Date.now();
-    const waits = saidOfAttempt(job)?.waits;
-    const since = waits?.for === 'unknown-task' ? waits.since : now;
-    const { line, reserved } = waits ?? {};
-    if (now - since >= unknownTaskGrace) {
-      return { kind: 'failed', error: new UnknownTaskError(job.name, job.queueName), ran: false };
-    }
-    return {
-      kind: 'parked',
-      // What it waits for beside that, it still does.
-      waits: {
-        for: 'unknown-task',
-        since,
-        until: since + unknownTaskGrace,
-        ...(line && { line }),
-        ...(reserved && { reserved }),
-      },
-      until: now + Math.min(UNKNOWN_TASK_RECHECK, unknownTaskGrace),
-    };
-  }
-
   private async rememberBegin(job: StoredJob): Promise<void> {
     const { waits: _over, begun: _begun, ...said } = saidOfAttempt(job)!;
     await job.updateProgress(said satisfies ProgressRecord);
@@ -283,17 +265,11 @@ export class TaskExecutor {
       handler = this.contexts.create(task);
       this.handlers.set(task, handler);
     }
-    return data.c?.r ? forEachItem(task, handler) : handler;
+    return data.c?.r ? forEachItem(task, handler, this.results) : handler;
   }
 }
 
 /** Of a part of a canvas with a delay: for what was before it, and then for its time. */
 function hasOnlyWaited(job: StoredJob): boolean {
   return job.data.c?.d !== undefined && attemptNumber(job) === 1 && job.attemptsStarted === 2;
-}
-
-/** And for nothing beside it: what stands in a line or has a time goes on to wait for that. */
-function waitedForCode(job: StoredJob): boolean {
-  const waits = saidOfAttempt(job)?.waits;
-  return waits?.for === 'unknown-task' && !waits.line && !waits.reserved;
 }

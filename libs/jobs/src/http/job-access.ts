@@ -1,9 +1,13 @@
-import { ForbiddenException, Inject, Injectable, NotFoundException, type Type } from '@nestjs/common';
+import { ForbiddenException, GoneException, Inject, Injectable, NotFoundException, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { madeAt, queueOfJobId } from '../client/job-id.js';
 import { JobReader } from '../client/job-reader.js';
 import type { JobStatus } from '../client/job-status.js';
 import { JobWatches } from '../client/job-watches.js';
 import { JobsService } from '../client/jobs.service.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
+import { StoredResults } from '../results/stored-results.js';
 import { JOBS_HTTP_OPTIONS, type JobAction, type JobsHttpOptions } from './jobs-http.options.js';
 
 /** Whether a request may do something with a job, and the job. @internal */
@@ -26,6 +30,10 @@ export class JobAccess {
     return this.find(JobReader);
   }
 
+  get results(): StoredResults {
+    return this.find(StoredResults);
+  }
+
   /**
    * The job, for a request that may do that with it.
    *
@@ -39,10 +47,19 @@ export class JobAccess {
       );
     }
     const status = (await this.jobs.statuses([id]))[id];
-    if (!status) throw notFound(id);
+    if (!status) throw action === 'result' && (await this.wasKept(id)) ? expired(id) : notFound(id);
     if (await this.isAllowed(request, status, action)) return status;
     const { denied = action === 'read' ? 404 : 403 } = this.options;
     throw denied === 404 ? notFound(id) : new ForbiddenException(`You may not do that with the job "${id}".`);
+  }
+
+  /** What an id tells: that it was made so long ago that its job is not kept any more, or that this is still to be removed. */
+  private async wasKept(id: string): Promise<boolean> {
+    const { keepFor, queues } = this.moduleRef.get<ResolvedJobsOptions>(RESOLVED_OPTIONS, { strict: false });
+    const queue = queueOfJobId(id);
+    if (queue === undefined || !queues.has(queue)) return false;
+    const made = madeAt(id);
+    return (made !== undefined && made + keepFor < Date.now()) || (await this.reader.find(queue, id)) !== undefined;
   }
 
   async isAllowed(request: unknown, job: JobStatus, action: JobAction): Promise<boolean> {
@@ -54,6 +71,10 @@ export class JobAccess {
   private find<T>(provider: Type<T>): T {
     return this.moduleRef.get(provider, { strict: false });
   }
+}
+
+function expired(id: string): GoneException {
+  return new GoneException(`The job "${id}" is not kept any more, and its result neither.`);
 }
 
 function notFound(id: string): NotFoundException {

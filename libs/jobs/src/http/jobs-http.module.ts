@@ -4,6 +4,7 @@ import { JobAccess } from './job-access.js';
 import { JobStreams } from './job-streams.js';
 import { JobUrls } from './job-urls.js';
 import { JOBS_HTTP_OPTIONS, type JobsHttpOptions } from './jobs-http.options.js';
+import { JobResultController } from './job-result.controller.js';
 import { JobsController } from './jobs.controller.js';
 import { TaskDurations } from './task-durations.js';
 
@@ -31,7 +32,7 @@ export class JobsHttpModule {
   static forRoot(options: JobsHttpOptions = {}): DynamicModule {
     return {
       module: JobsHttpModule,
-      controllers: [JobsController],
+      controllers: [JobsController, JobResultController],
       providers: [
         JobUrls,
         AcceptedReplies,

@@ -1,7 +1,7 @@
 import type { JobStatus } from '../client/job-status.js';
 
 /** What a client wants to do with a job. @publicApi */
-export type JobAction = 'read' | 'events' | 'tree' | 'cancel' | 'redrive';
+export type JobAction = 'read' | 'result' | 'events' | 'tree' | 'cancel' | 'redrive';
 
 /** Options of {@link JobsHttpModule.forRoot}. @publicApi */
 export interface JobsHttpOptions {

@@ -45,6 +45,15 @@ export function describeOperation({ summary, parameters = [], body, responses }:
 }
 
 const id = { type: 'string', example: 'default_0198c7a2-6d3e-7c41-9a55-3f0f6f1f2b11' };
+/** @internal */
+export const rangeParameter = {
+  name: 'Range',
+  in: 'header',
+  required: false,
+  description: 'One range of bytes, as in bytes=0-1023',
+  schema: { type: 'string' },
+};
+
 const time = { type: 'string', format: 'date-time' };
 const anything = { description: 'Any JSON value' };
 const error = {

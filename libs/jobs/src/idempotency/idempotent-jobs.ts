@@ -5,12 +5,13 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { hashed } from '../execution/idempotency-key.js';
 import type { JobContext } from '../execution/job-context.js';
 import { keyOfTask } from '../execution/policy-key.js';
-import { ResultCheck } from '../execution/result-check.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { HeldPlace } from '../parking/held-place.js';
 import { JobInLine } from '../parking/job-in-line.js';
 import { Parking } from '../parking/parking.js';
+import { packResult, resultIn } from '../client/stored-result.js';
+import { ResultKeeper } from '../results/result-keeper.js';
 import { parseResult } from '../task/schema-check.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -30,7 +31,7 @@ export class IdempotentJobs {
   constructor(
     private readonly parking: Parking,
     private readonly registry: TaskRegistry,
-    private readonly checks: ResultCheck,
+    private readonly results: ResultKeeper,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -48,11 +49,11 @@ export class IdempotentJobs {
     const claimed = await this.claim(key, options, job, payload);
     if ('value' in claimed) {
       if (claimed.by !== job.id) gate.deduplicatedBy = claimed.by;
-      return this.ownResult(job, JSON.parse(claimed.value));
+      return this.ownResult(job, resultIn(JSON.parse(claimed.value)));
     }
     let isKept = false;
     try {
-      const result = await this.storable(job, await next());
+      const result = await this.storable(options, job, await next());
       await this.keep(claimed, options, job, result);
       isKept = true;
       return this.ownResult(job, result);
@@ -86,10 +87,12 @@ export class IdempotentJobs {
   }
 
   /** As the executor would check it, which is too late. What the job does not want kept, others with its key may. */
-  private async storable({ task }: JobContext, result: unknown): Promise<unknown> {
-    const output = this.registry.find(task)?.output;
-    const parsed = output ? await parseResult(task, output, result) : result;
-    return this.checks.storable(task, parsed ?? null);
+  private async storable({ ttl }: ResolvedIdempotent, job: JobContext, result: unknown): Promise<unknown> {
+    const output = this.registry.find(job.task)?.output;
+    const parsed = output ? await parseResult(job.task, output, result) : result;
+    // The last job that gets it does so when the key is about to be forgotten.
+    const until = Date.now() + ttl + this.options.keepFor;
+    return this.results.keepAny(job.gate.job, parsed ?? null, { attempt: job, until });
   }
 
   private ownResult({ gate }: JobContext, result: unknown): unknown {
@@ -104,7 +107,7 @@ export class IdempotentJobs {
     result: unknown,
   ) {
     const { line, id, fencingToken } = place;
-    const kept = { fencingToken, fingerprint, value: JSON.stringify(result), keepFor: ttl };
+    const kept = { fencingToken, fingerprint, value: JSON.stringify(packResult(result)), keepFor: ttl };
     const wake = await job.gate.insist(() => this.backend.keptResults.keep(line, id, kept));
     if (!wake) throw new IdempotencyClaimLostError(key);
     // They are owed it: the first of them that comes has the others woken, should this process die.

@@ -17,12 +17,12 @@ import { JobHandle } from '../client/job-handle.js';
 import type { JobState } from '../client/job-status.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { bodyOf, keyOfRequest } from '../execution/policy-key.js';
-import { ResultCheck } from '../execution/result-check.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { CodeInLine } from '../parking/code-in-line.js';
 import { HeldPlace } from '../parking/held-place.js';
 import { Parking } from '../parking/parking.js';
+import { ResultKeeper } from '../results/result-keeper.js';
 import { nameOfHandler } from '../task/method-policies.js';
 import { fingerprintOf } from './fingerprint.js';
 import { IdempotencyBusyError, IdempotencyClaimLostError, IdempotencyMismatchError } from './idempotency.errors.js';
@@ -66,7 +66,7 @@ export class IdempotentRequests {
     private readonly client: JobsClient,
     private readonly parking: Parking,
     private readonly inLine: CodeInLine,
-    private readonly checks: ResultCheck,
+    private readonly results: ResultKeeper,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -126,7 +126,7 @@ export class IdempotentRequests {
     }
     if (body === undefined) return {};
     try {
-      return { body: this.checks.storable(handler, body) };
+      return { body: this.results.storable(handler, body) };
     } catch (error) {
       // It is done, and must not be done again because of its answer. To make plain JSON of an entity would give away
       // what a serializer further out leaves out.

@@ -4,6 +4,8 @@ import type { Type } from '@nestjs/common';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { TaskPlacement, TaskRouter } from '../client/task-router.js';
 import type { ResolvedTimeLimit, TimeLimit } from '../execution/time-limit.js';
+import type { ResultStore } from '../results/result-store.js';
+import type { S3ResultsOptions } from '../results/s3-result-store.js';
 import type { PostgresPool, PostgresPoolOptions } from './postgres-options.js';
 import type { TaskPattern } from './task-pattern.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';
@@ -139,8 +141,19 @@ export interface JobsModuleOptions {
     keepFor?: Duration;
     /** How long a failed or cancelled job can be read. @default '7d' */
     keepFailedFor?: Duration;
-    /** The largest result, as JSON; a job that gives a larger one fails. @default '64kb' */
+    /** The largest result that is kept in the queue itself, as JSON. @default '64kb' */
     inlineLimit?: ByteSize;
+    /**
+     * Where larger results are kept, and what a task returns as a Buffer or a stream: files in a directory that all
+     * processes share, a bucket of an S3-compatible store (needs `@aws-sdk/client-s3` and `@aws-sdk/lib-storage`), a table
+     * beside the jobs on Postgres and embedded, or a {@link ResultStore} of your own. With `false` a job that gives such a
+     * result fails with {@link ResultTooLargeError}. One value for the whole fleet.
+     *
+     * @default files in `results` in the directory of the embedded backend, or in `.jobs/results`
+     */
+    store?: false | 'table' | { files: string } | { s3: S3ResultsOptions } | ResultStore;
+    /** The largest result of all; a job that gives a larger one fails. @default '1gb' */
+    maxSize?: ByteSize;
   };
   payload?: {
     /** The largest payload, as JSON. @default '256kb' */
@@ -177,7 +190,7 @@ export interface JobsModuleOptions {
 }
 
 /** {@link JobsModuleOptions} after validation, every default filled in. @internal */
-export interface ResolvedJobsOptions {
+export interface ResolvedJobsOptions extends ResolvedResults {
   readonly connection: ResolvedConnection;
   readonly connectTimeout: number;
   readonly namespace: string;
@@ -186,9 +199,6 @@ export interface ResolvedJobsOptions {
   /** Names of the queues that this process works. */
   readonly workedQueues: ReadonlySet<string>;
   readonly routing: ResolvedRouting;
-  readonly keepFor: number;
-  readonly keepFailedFor: number;
-  readonly maxResultSize: number;
   readonly maxPayloadSize: number;
   readonly unknownTaskGrace: number;
   readonly lease: number;
@@ -196,6 +206,25 @@ export interface ResolvedJobsOptions {
   readonly adoptNestSchedule: boolean;
   readonly shutdownGrace: number;
 }
+
+/** @internal */
+export interface ResolvedResults {
+  readonly keepFor: number;
+  readonly keepFailedFor: number;
+  /** Bytes in the queue itself. */
+  readonly maxResultSize: number;
+  /** Bytes in a store. */
+  readonly maxStoredSize: number;
+  readonly resultStore: ResolvedResultStore | undefined;
+}
+
+/** @internal */
+export type ResolvedResultStore =
+  /** Without a directory one that goes with the process. */
+  | { readonly kind: 'files'; readonly directory: string | undefined; readonly byDefault: boolean }
+  | { readonly kind: 's3'; readonly s3: S3ResultsOptions }
+  | { readonly kind: 'table' }
+  | { readonly kind: 'custom'; readonly store: ResultStore };
 
 /** @internal */
 export interface ResolvedQueueOptions {

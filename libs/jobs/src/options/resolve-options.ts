@@ -11,14 +11,13 @@ import type {
 } from './jobs-options.js';
 import { assertDeclaredQueue, isPlainObject, OptionReader, QUEUE_NAME } from './option-reader.js';
 import { resolveConnection } from './resolve-connection.js';
+import { resolveResults } from './resolve-results.js';
 import { resolveRouting } from './resolve-routing.js';
 import { assertRetryWaits, resolveRetry, resolveTimeLimit } from './resolve-attempts.js';
 import type { ResolvedRetryPolicy } from '../retry/retry-policy.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
-/** A hundred years: the store measures it, not a timer. */
-const LONGEST_KEPT = 100 * 365 * 24 * HOUR;
 /** Jobs of the library's own that a process does at the same time. */
 const NODE_CONCURRENCY = 16;
 const QUEUE_NAME_RULE = 'a name of lower-case letters, digits and dashes that begins with a letter';
@@ -61,11 +60,11 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
   ]);
   const defaultQueue = reader.text('defaultQueue', 'default', QUEUE_NAME, QUEUE_NAME_RULE);
   const queues = resolveQueues(reader, defaultQueue, resolveDefaults(reader.raw('defaults'), 'defaults', DEFAULTS));
-  const results = new OptionReader(reader.raw('results'), 'results', ['keepFor', 'keepFailedFor', 'inlineLimit']);
+  const connection = resolveConnection(options, env);
   const payload = new OptionReader(reader.raw('payload'), 'payload', ['maxSize']);
   const shutdown = new OptionReader(reader.raw('shutdown'), 'shutdown', ['grace']);
   const resolved: ResolvedJobsOptions = {
-    connection: resolveConnection(options, env),
+    connection,
     connectTimeout: reader.duration('connectTimeout', 2 * SECOND),
     namespace: reader.text(
       'namespace',
@@ -77,9 +76,7 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     defaultQueue,
     workedQueues: resolveWorkedQueues(reader, queues),
     routing: resolveRouting(reader, queues),
-    keepFor: results.duration('keepFor', 24 * HOUR, LONGEST_KEPT),
-    keepFailedFor: results.duration('keepFailedFor', 7 * 24 * HOUR, LONGEST_KEPT),
-    maxResultSize: results.byteSize('inlineLimit', 64 * 1024),
+    ...resolveResults(reader.raw('results'), connection),
     maxPayloadSize: payload.byteSize('maxSize', 256 * 1024),
     unknownTaskGrace: reader.duration('unknownTaskGrace', HOUR),
     lease: reader.duration('lease', 30 * SECOND),
@@ -87,8 +84,8 @@ export function resolveOptions(options: JobsModuleOptions, env: NodeJS.ProcessEn
     adoptNestSchedule: reader.flag('adoptNestSchedule') ?? false,
     shutdownGrace: shutdown.duration('grace', 25 * SECOND),
   };
-  // It may hold a password, and whoever logs a provider logs the options that it holds.
-  Object.defineProperty(resolved, 'connection', { enumerable: false });
+  // They may hold a password, and whoever logs a provider logs the options that it holds.
+  for (const secret of ['connection', 'resultStore']) Object.defineProperty(resolved, secret, { enumerable: false });
   return Object.freeze(resolved);
 }
 

@@ -37,7 +37,12 @@ export class S3ResultStore implements ResultStore {
     // Parts of 5 MB, four at a time: how long the body is nobody knows before.
     const upload = new this.uploads.Upload({
       client: this.client,
-      params: { Bucket: this.options.bucket, Key: this.prefix + key, Body: body.pipe(measure), ContentType: contentType },
+      params: {
+        Bucket: this.options.bucket,
+        Key: this.prefix + key,
+        Body: body.pipe(measure),
+        ContentType: contentType,
+      },
     });
     await upload.done();
     return measure.written();
@@ -64,7 +69,9 @@ export class S3ResultStore implements ResultStore {
     const { DeleteObjectsCommand } = this.sdk;
     for (let n = 0; n < keys.length; n += MOST_DELETED) {
       const Objects = keys.slice(n, n + MOST_DELETED).map((key) => ({ Key: this.prefix + key }));
-      await this.client.send(new DeleteObjectsCommand({ Bucket: this.options.bucket, Delete: { Objects, Quiet: true } }));
+      await this.client.send(
+        new DeleteObjectsCommand({ Bucket: this.options.bucket, Delete: { Objects, Quiet: true } }),
+      );
     }
   }
 

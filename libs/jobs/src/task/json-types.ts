@@ -1,3 +1,6 @@
+import type { Readable as Stream } from 'node:stream';
+import type { ResultStream } from '../results/result-stream.js';
+
 declare const reason: unique symbol;
 
 /**
@@ -38,7 +41,7 @@ export type JsonSafe<Payload> =
 
 /**
  * What comes back of a task's result. JSON has no `undefined`: a property that may be undefined may be absent, and a
- * result that may be undefined may be null. What JSON cannot carry fails the job, and is {@link NotJson} here.
+ * result that may be undefined may be null. A Buffer or a stream comes back as a {@link ResultStream}. What else JSON cannot carry fails the job, and is {@link NotJson} here.
  *
  * @example
  * ```ts
@@ -56,11 +59,14 @@ export type Jsonify<Result> =
     : // Distributes, so that void and undefined become null and the rest of a union stays.
       Result extends void
       ? null
-      : Readable<Result> extends infer Read
-        ? [Read, Result] extends [Result, Read]
-          ? Result
-          : Read
-        : never;
+      : // Kept in a store, and read from there.
+        Result extends Uint8Array | Stream
+        ? ResultStream
+        : Readable<Result> extends infer Read
+          ? [Read, Result] extends [Result, Read]
+            ? Result
+            : Read
+          : never;
 
 /** Of `any` and `unknown` only the check at run time can say something. */
 type IsOpen<T> = unknown extends T ? true : false;

@@ -1,0 +1,49 @@
+import { pipeline, Readable, Transform } from 'node:stream';
+import { ResultNotSerializableError, ResultTooLargeError } from '../execution/execution.errors.js';
+
+/** What a task may return beside JSON. @internal */
+export function isBody(result: unknown): result is Uint8Array | Readable {
+  return typeof result === 'object' && result !== null && (result instanceof Uint8Array || result instanceof Readable);
+}
+
+/** Of a result that nobody wants: a stream would hold what it reads from. @internal */
+export function discard(result: unknown): void {
+  if (result instanceof Readable) result.on('error', () => {}).destroy();
+}
+
+/** Lets through what is bytes or text, and no more than `limit` bytes. @internal */
+export class ResultBody extends Transform {
+  private size = 0;
+
+  private constructor(
+    private readonly task: string,
+    private readonly limit: number,
+  ) {
+    // What an async generator yields are objects to Node, also when they are Buffers.
+    super({ writableObjectMode: true });
+  }
+
+  /** A stream that ends as `result` does, and takes it along when it is destroyed. */
+  static of(task: string, result: Uint8Array | Readable, limit: number): ResultBody {
+    const body = new ResultBody(task, limit);
+    if (result instanceof Readable) pipeline(result, body, () => {});
+    else body.end(result);
+    return body;
+  }
+
+  override _transform(
+    chunk: unknown,
+    _encoding: BufferEncoding,
+    done: (error: Error | null, chunk?: Buffer) => void,
+  ): void {
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
+      const found = `a stream that gives ${chunk === null ? 'null' : `a value of type ${typeof chunk}`}`;
+      return done(new ResultNotSerializableError(this.task, { path: '$', found }));
+    }
+    const bytes = Buffer.from(chunk as Uint8Array);
+    this.size += bytes.length;
+    if (this.size > this.limit)
+      return done(new ResultTooLargeError(this.task, this.size, this.limit, 'results.maxSize'));
+    done(null, bytes);
+  }
+}

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { Inject, Injectable } from '@nestjs/common';
+import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import type { QueueBackend } from '../backend/queue-backend.js';
+import { RESULT_STORES, type ResultStores } from './open-result-store.js';
+import { KeptElsewhere, resultKey, type KeptAs, type ResultOwner, type ResultReference } from './result-reference.js';
+import type { ByteRange, ResultStore } from './result-store.js';
+import { ResultStream } from './result-stream.js';
+import { ResultGoneError, ResultStoreError } from './result.errors.js';
+
+const COLLECTION = 'results';
+const HOME = 'home';
+/** `<home>/<queue>/<job>/<name>` */
+const REF = /^([0-9a-f]{16})\/(.+)$/s;
+
+/** How a result is to be kept. @internal */
+export interface Keeping {
+  readonly as: KeptAs;
+  readonly contentType: string;
+  /** Milliseconds since the epoch: also longer than its job. */
+  readonly until?: number | undefined;
+}
+
+/** Results that are too large for the queue. @internal */
+@Injectable()
+export class StoredResults {
+  private home: Promise<string> | undefined;
+
+  constructor(
+    @Inject(RESULT_STORES) private readonly stores: ResultStores | undefined,
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+  ) {}
+
+  /** Whether there is a store. */
+  get isOn(): boolean {
+    return this.stores !== undefined;
+  }
+
+  /** @throws {@link ResultStoreError}; what made the body end, as it is. */
+  async write(owner: ResultOwner, body: Readable, { as, contentType, until }: Keeping): Promise<KeptElsewhere> {
+    const { place } = this.required();
+    try {
+      const home = await this.ownHome();
+      const key = resultKey(owner, as, randomBytes(16).toString('hex'), until);
+      const { size, sha256 } = await this.required().in(home).write(key, body, contentType);
+      return new KeptElsewhere({ ref: `${home}/${key}`, size, contentType, sha256 });
+    } catch (error) {
+      body.destroy();
+      throw body.errored ?? new ResultStoreError(`writing the result of job "${owner.id}" to`, place, error);
+    }
+  }
+
+  /** @throws {@link ResultGoneError}, {@link ResultStoreError} */
+  async open({ ref }: Pick<ResultReference, 'ref'>, range?: ByteRange): Promise<Readable> {
+    const [, home, key] = REF.exec(ref) ?? [];
+    const place = this.stores?.place ?? 'results.store, which is false';
+    if (!this.stores || home === undefined || key === undefined) throw new ResultGoneError(ref, place);
+    let body: Readable | undefined;
+    try {
+      body = await this.stores.in(home).read(key, range);
+    } catch (error) {
+      throw new ResultStoreError(`reading the result "${ref}" from`, place, error);
+    }
+    if (!body) throw new ResultGoneError(ref, place);
+    return body;
+  }
+
+  /** What a task returned: JSON as it is, anything else as a stream. */
+  async value(kept: KeptElsewhere): Promise<unknown> {
+    return kept.isJson ? this.json(kept.reference) : this.stream(kept.reference);
+  }
+
+  stream(reference: ResultReference): ResultStream {
+    return new ResultStream(reference, () => this.open(reference));
+  }
+
+  /** What the task that comes next gets of it. */
+  async payload(kept: KeptElsewhere): Promise<unknown> {
+    return kept.isJson ? this.json(kept.reference) : kept.reference;
+  }
+
+  /** The part of the store that is this app's. */
+  async own(): Promise<ResultStore> {
+    return this.required().in(await this.ownHome());
+  }
+
+  private async json(reference: ResultReference): Promise<unknown> {
+    const { place } = this.required();
+    const body = await this.open(reference);
+    try {
+      return JSON.parse((await buffer(body)).toString()) as unknown;
+    } catch (error) {
+      throw new ResultStoreError(`reading the result "${reference.ref}" from`, place, error);
+    }
+  }
+
+  private required(): ResultStores {
+    if (!this.stores) throw new Error('nestjs-jobs: there is no store of results (results.store is false).');
+    return this.stores;
+  }
+
+  /** Two apps with different stores of jobs may share a directory or a bucket, and must not remove each other's results. */
+  private ownHome(): Promise<string> {
+    this.home ??= this.findHome().catch((error: unknown) => {
+      this.home = undefined;
+      throw error;
+    });
+    return this.home;
+  }
+
+  private async findHome(): Promise<string> {
+    const made = randomBytes(8).toString('hex');
+    const found = await this.backend.ledger.putIfAbsent(COLLECTION, HOME, made);
+    return (found?.value as string | undefined) ?? made;
+  }
+}
