@@ -288,7 +288,7 @@ describe.each(backends)('results in a store, on $name', (backend) => {
 
     it('[A5] are left alone until the whole canvas has ended, and go to its links', async () => {
       const linked = task(Exports, 'text').s(LARGE).link(task(Exports, 'length').s());
-      const job = await started.jobs.start(chain(linked, task(Exports, 'length').set({ delay: '1h' }).s()));
+      const job = await started.jobs.start(chain(linked, task(Exports, 'length').s().set({ delay: '1h' })));
       const first = job.parent!;
       await first.result();
       const [key] = await keysOf(first.id);

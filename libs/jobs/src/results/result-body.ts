@@ -26,6 +26,8 @@ export class ResultBody extends Transform {
   /** A stream that ends as `result` does, and takes it along when it is destroyed. */
   static of(task: string, result: Uint8Array | Readable, limit: number): ResultBody {
     const body = new ResultBody(task, limit);
+    // It may end so before anybody reads it.
+    body.on('error', () => {});
     if (result instanceof Readable) pipeline(result, body, () => {});
     else body.end(result);
     return body;
@@ -40,10 +42,14 @@ export class ResultBody extends Transform {
       const found = `a stream that gives ${chunk === null ? 'null' : `a value of type ${typeof chunk}`}`;
       return done(new ResultNotSerializableError(this.task, { path: '$', found }));
     }
-    const bytes = Buffer.from(chunk as Uint8Array);
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : asBuffer(chunk);
     this.size += bytes.length;
     if (this.size > this.limit)
       return done(new ResultTooLargeError(this.task, this.size, this.limit, 'results.maxSize'));
     done(null, bytes);
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
