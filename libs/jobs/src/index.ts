@@ -174,6 +174,7 @@ export { JobResults } from './results/job-results.js';
 export type { ResultReference } from './results/result-reference.js';
 export { ResultStream } from './results/result-stream.js';
 export { withContentType } from './results/content-type.js';
+export { InvalidResultKeyError } from './results/invalid-result-key.error.js';
 export { ResultGoneError, ResultStoreError } from './results/result.errors.js';
 export type { ByteRange, FoundResult, ResultStore, WrittenResult } from './results/result-store.js';
-export type { S3Client, S3ResultsOptions } from './results/s3-result-store.js';
+export type { S3ResultsOptions } from './results/s3-results-options.js';

@@ -8,6 +8,7 @@ import type { Limits } from './limits.js';
 import type { Lines } from './lines.js';
 import type { ScheduleStore } from './schedule-store.js';
 import type { SqlTransaction } from './sql-transaction.js';
+import type { ResultStore } from '../results/result-store.js';
 import type { TagIndex } from './tag-index.js';
 
 /** What a job was found to be when it was to be marked as cancelled. @internal */
@@ -68,6 +69,8 @@ export interface QueueBackend {
   readonly schedules: ScheduleStore;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
+  /** Keeps large results beside the jobs. Redis has none: it would keep them in memory. */
+  readonly resultTable: ResultStore | undefined;
   readonly messages: FleetMessages;
   createQueue(name: string): Queue;
   /**

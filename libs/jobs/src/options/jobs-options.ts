@@ -5,7 +5,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import type { TaskPlacement, TaskRouter } from '../client/task-router.js';
 import type { ResolvedTimeLimit, TimeLimit } from '../execution/time-limit.js';
 import type { ResultStore } from '../results/result-store.js';
-import type { S3ResultsOptions } from '../results/s3-result-store.js';
+import type { S3ResultsOptions } from '../results/s3-results-options.js';
 import type { PostgresPool, PostgresPoolOptions } from './postgres-options.js';
 import type { TaskPattern } from './task-pattern.js';
 import type { ResolvedRetryPolicy, RetryPolicy } from '../retry/retry-policy.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ResultStore } from '../results/result-store.js';
-import type { S3ResultsOptions } from '../results/s3-result-store.js';
+import type { S3ResultsOptions } from '../results/s3-results-options.js';
 import { InvalidJobsOptionsError } from './jobs-options.error.js';
 import type { ResolvedConnection, ResolvedResults, ResolvedResultStore } from './jobs-options.js';
 import { isPlainObject, OptionReader } from './option-reader.js';

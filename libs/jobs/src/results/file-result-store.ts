@@ -1,95 +1,102 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Transform, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { measured } from './measure.js';
+import { isFoundKey, requireFoundKey, requireResultKey, UNFINISHED } from './result-key.js';
 import type { ByteRange, FoundResult, ResultStore, WrittenResult } from './result-store.js';
 
-/** Of a file that is being written; those of processes that died are listed as results, and so are swept. */
-const UNFINISHED = '.part';
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+/** Each time somebody removed the directory that had just been made. */
+const MOST_TRIES = 100;
 
-/** Counts and hashes what goes through. @internal */
-export class Measure extends Transform {
-  private readonly hash = createHash('sha256');
-  private size = 0;
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error: null, chunk: Buffer) => void): void {
-    this.size += chunk.length;
-    this.hash.update(chunk);
-    done(null, chunk);
-  }
-
-  written(): WrittenResult {
-    return { size: this.size, sha256: this.hash.digest('hex') };
-  }
-}
-
-/** Files of a directory that all processes share. @internal */
+/**
+ * Files of a directory that all processes share, in a directory for each job. What is not finished has a name of its own,
+ * under which it is listed, and gets the name of the result in one step.
+ *
+ * @internal
+ */
 export class FileResultStore implements ResultStore {
-  constructor(private readonly directory: string) {}
+  /** @param mostListed - about how many results are listed at a time. */
+  constructor(
+    private readonly directory: string,
+    private readonly mostListed = 1_000,
+  ) {}
 
-  async write(key: string, body: Readable): Promise<WrittenResult> {
-    const file = this.fileOf(key);
-    const unfinished = `${file}-${randomUUID()}${UNFINISHED}`;
-    await mkdir(dirname(file), { recursive: true });
-    const measure = new Measure();
-    try {
-      await pipeline(body, measure, createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true }));
-      await rename(unfinished, file);
-    } catch (error) {
-      await rm(unfinished, { force: true });
-      throw error;
-    }
-    await syncDirectory(dirname(file));
-    return measure.written();
+  write(key: string, body: Readable, _contentType: string): Promise<WrittenResult> {
+    return measured(body, async (bytes) => {
+      const file = this.fileOf(requireResultKey(key));
+      const unfinished = `${file}${UNFINISHED}${randomUUID()}`;
+      await orRemove(unfinished, async () => {
+        const handle = await createFile(unfinished);
+        await pipeline(bytes, handle.createWriteStream({ flush: true }));
+        await rename(unfinished, file);
+      });
+      await orRemove(file, () => this.keepNames(file));
+    });
   }
 
   async read(key: string, range?: ByteRange): Promise<Readable | undefined> {
-    const file = this.fileOf(key);
+    const file = this.fileOf(requireResultKey(key));
     try {
-      await stat(file);
+      const handle = await open(file, 'r');
+      return handle.createReadStream({ ...range });
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
     }
-    return createReadStream(file, range);
   }
 
   async remove(keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      const file = this.fileOf(key);
-      await rm(file, { force: true });
-      // The last result of a job; one that is just being written makes it again, or fails and is tried again.
-      await rmdir(dirname(file)).catch(() => {});
-    }
+    for (const key of keys) await removeFile(this.fileOf(requireFoundKey(key)));
   }
 
-  /** The cursor is the name of the queue's directory and of the job's. */
+  /** A job's are listed together; the cursor is the last job's directory. */
   async list(cursor?: string): Promise<{ results: FoundResult[]; cursor?: string }> {
     const results: FoundResult[] = [];
-    for (const queue of await this.namesIn('')) {
-      for (const job of await this.namesIn(queue)) {
+    const [lastQueue = '', lastJob = ''] = cursor?.split('/') ?? [];
+    for (const queue of await this.directoriesIn('')) {
+      if (queue < lastQueue) continue;
+      for (const job of await this.directoriesIn(queue)) {
+        if (queue === lastQueue && job <= lastJob) continue;
         const place = `${queue}/${job}`;
-        if (cursor !== undefined && place <= cursor) continue;
-        for (const name of await this.namesIn(place)) {
-          const key = `${place}/${name}`;
-          const found = await stat(this.fileOf(key)).catch(() => undefined);
-          if (found) results.push({ key, writtenAt: found.mtimeMs });
-        }
-        if (results.length >= LISTED) return { results, cursor: place };
+        results.push(...(await this.resultsIn(place)));
+        if (results.length >= this.mostListed) return { results, cursor: place };
       }
     }
     return { results };
   }
 
-  private async namesIn(place: string): Promise<string[]> {
+  private async resultsIn(place: string): Promise<FoundResult[]> {
+    const entries = await this.entriesIn(place);
+    // Of a process that died before it had written anything.
+    if (entries.length === 0) await removeIfEmpty(join(this.directory, place));
+    const keys = entries.map(({ name }) => `${place}/${name}`).filter(isFoundKey);
+    const found = await Promise.all(keys.map(async (key) => ({ key, writtenAt: await writtenAt(this.fileOf(key)) })));
+    return found.filter((result): result is FoundResult => result.writtenAt !== undefined);
+  }
+
+  private async directoriesIn(place: string): Promise<string[]> {
+    const entries = await this.entriesIn(place);
+    return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
+  }
+
+  private async entriesIn(place: string): Promise<Dirent[]> {
     try {
-      return (await readdir(join(this.directory, place))).sort();
+      return await readdir(join(this.directory, place), { withFileTypes: true });
     } catch (error) {
       if (isMissing(error)) return [];
       throw error;
     }
+  }
+
+  /** A name that is not on the disk would be lost with the power, and the file with it. */
+  private async keepNames(file: string): Promise<void> {
+    const job = dirname(file);
+    for (const directory of [job, dirname(job), this.directory]) await syncDirectory(directory);
   }
 
   private fileOf(key: string): string {
@@ -97,16 +104,62 @@ export class FileResultStore implements ResultStore {
   }
 }
 
-const LISTED = 500;
-
-/** A name that is not on the disk would be lost with the power, and the file with it. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+/** Whoever removes the last result of the job removes the directory as well, which then is made again. */
+async function createFile(file: string): Promise<FileHandle> {
+  for (let tried = 1; ; tried++) {
+    try {
+      await mkdir(dirname(file), { recursive: true, mode: DIRECTORY_MODE });
+      return await open(file, 'wx', FILE_MODE);
+    } catch (error) {
+      if (!isMissing(error) || tried === MOST_TRIES) throw error;
+    }
   }
+}
+
+async function orRemove(file: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    await removeFile(file).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function removeFile(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await removeIfEmpty(dirname(file));
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  await rmdir(directory).catch(() => undefined);
+}
+
+async function writtenAt(file: string): Promise<number | undefined> {
+  try {
+    const found = await stat(file);
+    return found.isFile() ? found.mtimeMs : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(directory, 'r');
+    await handle.sync();
+  } catch (error) {
+    if (!isUnknownToDirectories(error)) throw error;
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** Windows, and some file systems of other computers, keep names without being asked, and refuse to be. */
+function isUnknownToDirectories(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return ['EPERM', 'EISDIR', 'EINVAL', 'ENOTSUP', 'ENOSYS'].includes(code);
 }
 
 function isMissing(error: unknown): boolean {

@@ -3,7 +3,6 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Logger } from '@nestjs/common';
-import { importPeer } from '../backend/import-peer.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { InvalidJobsOptionsError } from '../options/jobs-options.error.js';
 import type { ResolvedJobsOptions, ResolvedResultStore } from '../options/jobs-options.js';
@@ -36,18 +35,14 @@ export async function openResultStores(
       if (resultStore.byDefault && connection.kind !== 'embedded') warnInProduction(resultStore.directory!, logger);
       return resultStore.directory === undefined ? temporary() : inFiles(resultStore);
     case 's3': {
-      const [sdk, uploads, { S3ResultStore }] = await Promise.all([
-        importPeer('@aws-sdk/client-s3', 'results.store.s3', () => import('@aws-sdk/client-s3')),
-        importPeer('@aws-sdk/lib-storage', 'results.store.s3', () => import('@aws-sdk/lib-storage')),
-        import('./s3-result-store.js'),
-      ]);
+      const { s3ResultStores } = await import('./s3-result-store.js');
+      const open = await s3ResultStores();
       const { s3 } = resultStore;
-      const inHome = (home: string): ResultStore =>
-        new S3ResultStore({ ...s3, prefix: `${s3.prefix}${home}/` }, sdk, uploads);
+      const inHome = (home: string): ResultStore => open({ ...s3, prefix: `${s3.prefix}${home}/` });
       return { place: `the bucket ${s3.bucket}`, in: inHome, close: async () => {} };
     }
     case 'table': {
-      const { resultTable } = backend as { resultTable?: ResultStore };
+      const { resultTable } = backend;
       if (!resultTable) throw new InvalidJobsOptionsError('results.store', 'another store than a table', 'table');
       // The table is in the schema of the jobs.
       return { place: 'the table of results', in: () => resultTable, close: async () => {} };
@@ -56,7 +51,7 @@ export async function openResultStores(
       const { store } = resultStore;
       return {
         place: 'results.store',
-        in: (home) => new PrefixedResultStore(store, `${home}/`),
+        in: (home) => new PrefixedResultStore(store, `${home}-`),
         close: async () => {},
       };
     }

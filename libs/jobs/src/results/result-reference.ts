@@ -48,12 +48,19 @@ export interface ResultKey {
   readonly parentId?: string;
 }
 
+/** Of a part of a key. */
+const LONGEST_NAME = 200;
+const LONGEST_CANVAS = 30 * 24 * 3_600_000;
 const NAME = /^[0-9a-f]{32}-(json|bytes)(?:\.until-(\d+))?(?:\.for-(.+))?$/;
 
 /** @param random - 32 hexadecimal digits: one attempt must not write over what another one wrote. @internal */
 export function resultKey({ id, queue, parentId }: ResultOwner, as: KeptAs, random: string, until?: number): string {
   const kept = until === undefined ? '' : `.until-${Math.ceil(until)}`;
-  return `${queue}/${id}/${random}-${as}${kept}${parentId === undefined ? '' : `.for-${parentId}`}`;
+  const name = `${random}-${as}${kept}`;
+  const named = parentId === undefined ? name : `${name}.for-${parentId}`;
+  if (named.length <= LONGEST_NAME) return `${queue}/${id}/${named}`;
+  // Of a parent with a very long id: for longer than a canvas is likely to take.
+  return `${queue}/${id}/${random}-${as}.until-${Math.max(until ?? 0, Date.now() + LONGEST_CANVAS)}`;
 }
 
 /** Undefined when it is not one of ours. @internal */

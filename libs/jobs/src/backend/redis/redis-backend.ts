@@ -61,6 +61,7 @@ export class RedisBackend implements QueueBackend {
   readonly limits: RedisLimits;
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
+  readonly resultTable = undefined;
   readonly messages: FleetMessages;
   private readonly producer: Redis | Cluster;
   private readonly prefix: string;

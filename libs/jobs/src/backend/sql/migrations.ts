@@ -2,6 +2,7 @@ import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, runMigrations, type P
 import { KEPT_RESULTS_SCHEMA } from './kept-results-schema.js';
 import { LIMITS_SCHEMA } from './limits-schema.js';
 import { LINES_SCHEMA } from './lines-schema.js';
+import { RESULTS_SCHEMA } from './results-schema.js';
 import { SCHEDULES_SCHEMA } from './schedules-schema.js';
 
 /**
@@ -21,6 +22,7 @@ const STEPS = [
   KEPT_RESULTS_SCHEMA,
   LIMITS_SCHEMA,
   SCHEDULES_SCHEMA,
+  RESULTS_SCHEMA,
 ];
 
 /** The letters `njob`, beside BullMQ's `BULL`. */

@@ -29,6 +29,7 @@ import { SqlLedger } from './sql-ledger.js';
 import { SqlLimits } from './sql-limits.js';
 import { SqlLines } from './sql-lines.js';
 import { SqlMessageLine } from './sql-messages.js';
+import { SqlResultStore } from './sql-result-store.js';
 import { SqlScheduleStore } from './sql-schedule-store.js';
 import type { SqlPool } from './sql-pool.js';
 import { SqlTagIndex } from './sql-tag-index.js';
@@ -59,6 +60,7 @@ export abstract class SqlBackend implements QueueBackend {
   readonly limits: SqlLimits;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
+  readonly resultTable: SqlResultStore;
   readonly messages: FleetMessages;
   private readonly factory: BackendFactory<RedisQueueBackend>;
 
@@ -74,6 +76,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.limits = new SqlLimits(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
+    this.resultTable = new SqlResultStore(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
       new WindowedQueueBackend(new SqlConnection(readingTogether(pool), schema), name, options);
