@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -213,7 +213,8 @@ describe.each(backends)('GET /jobs/:id/result on $name', (backend) => {
 
   it('[A5] keeps the files from other users of the machine', async () => {
     await csv();
-    expect(await readdir(directory)).toHaveLength(1);
+    const [home] = await readdir(directory);
+    expect((await stat(join(directory, home!))).mode & 0o077).toBe(0);
   });
 });
 

@@ -66,10 +66,10 @@ function openFiles(directory: string): OpenedStore {
   };
 }
 
-async function openS3(place: StorePlace & { kind: 's3' }): Promise<OpenedStore> {
-  const { endpoint, bucket, credentials, isDefaultClient = false } = place;
-  const httpAgent = new Agent({ keepAlive: true });
-  const client = new S3Client({
+/** A client as the documentation has it, unless the place says otherwise. */
+export function s3ClientOf(place: StorePlace & { kind: 's3' }, httpAgent = new Agent({ keepAlive: true })): S3Client {
+  const { endpoint, credentials, isDefaultClient = false } = place;
+  return new S3Client({
     region: 'us-east-1',
     endpoint,
     credentials,
@@ -81,6 +81,12 @@ async function openS3(place: StorePlace & { kind: 's3' }): Promise<OpenedStore> 
       responseChecksumValidation: 'WHEN_REQUIRED',
     }),
   });
+}
+
+async function openS3(place: StorePlace & { kind: 's3' }): Promise<OpenedStore> {
+  const { bucket } = place;
+  const httpAgent = new Agent({ keepAlive: true });
+  const client = s3ClientOf(place, httpAgent);
   return {
     store: await openS3ResultStore({ bucket, client }),
     listing: (most) => openS3ResultStore({ bucket, client }, most),

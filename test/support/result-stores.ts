@@ -54,10 +54,7 @@ const tables: Partial<Record<string, TestStore>> = {
 };
 
 /** For `describe.each`: those that need no backend, and the tables of this run's backends. */
-export const testStores: readonly TestStore[] = [
-  ...everywhere,
-  ...backends.flatMap(({ name }) => tables[name] ?? []),
-];
+export const testStores: readonly TestStore[] = [...everywhere, ...backends.flatMap(({ name }) => tables[name] ?? [])];
 
 /** `<queue>/<job id>` of a job of a test's own. */
 export function newJob(queue = 'default'): string {

@@ -42,6 +42,7 @@ describe('module options', () => {
       keepFor: 86_400_000,
       keepFailedFor: 604_800_000,
       maxResultSize: 65_536,
+      maxStoredSize: 1024 ** 3,
       maxPayloadSize: 262_144,
       unknownTaskGrace: 3_600_000,
       lease: 30_000,

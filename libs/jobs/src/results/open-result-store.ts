@@ -35,11 +35,10 @@ export async function openResultStores(
       if (resultStore.byDefault && connection.kind !== 'embedded') warnInProduction(resultStore.directory!, logger);
       return resultStore.directory === undefined ? temporary() : inFiles(resultStore);
     case 's3': {
-      const { s3ResultStores } = await import('./s3-result-store.js');
-      const open = await s3ResultStores();
+      const { openS3ResultStore } = await import('./s3-result-store.js');
       const { s3 } = resultStore;
-      const inHome = (home: string): ResultStore => open({ ...s3, prefix: `${s3.prefix}${home}/` });
-      return { place: `the bucket ${s3.bucket}`, in: inHome, close: async () => {} };
+      const store = await openS3ResultStore(s3);
+      return { place: `the bucket ${s3.bucket}`, in: (home) => store.within(`${home}/`), close: async () => {} };
     }
     case 'table': {
       const { resultTable } = backend;

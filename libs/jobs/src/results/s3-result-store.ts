@@ -21,11 +21,11 @@ const PARTS_AT_ONCE = 2;
 const REMOVED_AT_ONCE = 16;
 
 /** @throws {MissingPeerError} when a package of the SDK is not installed. @internal */
-export async function s3ResultStores(): Promise<(options: S3ResultsOptions, mostListed?: number) => S3ResultStore> {
+export async function openS3ResultStore(options: S3ResultsOptions, mostListed?: number): Promise<S3ResultStore> {
   const purpose = 'the store of results in S3';
   const sdk = await importPeer('@aws-sdk/client-s3', purpose, () => import('@aws-sdk/client-s3'));
   const uploads = await importPeer('@aws-sdk/lib-storage', purpose, () => import('@aws-sdk/lib-storage'));
-  return (options, mostListed) => new S3ResultStore(options, sdk, uploads, mostListed);
+  return new S3ResultStore(options, sdk, uploads, mostListed);
 }
 
 /** @internal */
@@ -36,7 +36,7 @@ export class S3ResultStore implements ResultStore {
 
   /** @param mostListed - the store may list fewer at a time. */
   constructor(
-    options: S3ResultsOptions,
+    private readonly options: S3ResultsOptions,
     private readonly sdk: Sdk,
     private readonly uploads: Uploads,
     private readonly mostListed = 1_000,
@@ -44,6 +44,12 @@ export class S3ResultStore implements ResultStore {
     this.client = options.client as unknown as InstanceType<Sdk['S3Client']>;
     this.bucket = options.bucket;
     this.prefix = options.prefix ?? PREFIX;
+  }
+
+  /** What is under a prefix below this one's. */
+  within(prefix: string): S3ResultStore {
+    const options = { ...this.options, prefix: this.prefix + prefix };
+    return new S3ResultStore(options, this.sdk, this.uploads, this.mostListed);
   }
 
   write(key: string, body: Readable, contentType: string): Promise<WrittenResult> {

@@ -1,5 +1,8 @@
+import type { Readable as Stream } from 'node:stream';
 import { expectTypeOf } from 'expect-type';
 import type { Jsonify, JsonSafe, NotJson } from './json-types.js';
+import type { ResultReference } from '../results/result-reference.js';
+import type { ResultStream } from '../results/result-stream.js';
 
 interface Report {
   id: string;
@@ -113,6 +116,11 @@ function typesOfResults(): void {
   expectTypeOf<Jsonify<string | undefined>>().toEqualTypeOf<string | null>();
   // oxlint-disable-next-line typescript/no-invalid-void-type
   expectTypeOf<Jsonify<Report | void>>().toEqualTypeOf<Report | null>();
+  expectTypeOf<Jsonify<Buffer>>().toEqualTypeOf<ResultStream>();
+  expectTypeOf<Jsonify<Stream | null>>().toEqualTypeOf<ResultStream | null>();
+  expectTypeOf<Jsonify<{ bytes: Uint8Array }>['bytes']>().not.toEqualTypeOf<ResultStream>();
+  // What the next step of a chain takes.
+  expectTypeOf<ResultStream>().toExtend<ResultReference>();
   expectTypeOf<Jsonify<boolean>>().toEqualTypeOf<boolean>();
   expectTypeOf<Jsonify<never>>().toBeNever();
   expectTypeOf<Jsonify<unknown>>().toBeUnknown();
