@@ -120,7 +120,7 @@ class JobStream {
     const { status, lines } = seen;
     const hasEnded = status === undefined || status.terminal;
     // The last lines of a job may have come after they were counted.
-    const { logs, isAll } = hasEnded || lines > this.lines ? await this.logs() : { logs: [], isAll: true };
+    const { logs, isAll } = hasEnded || lines !== this.lines ? await this.logs() : { logs: [], isAll: true };
     const events: StreamEvent[] = logs.map((line) => ({ event: 'log', id: String(++this.lines), data: { line } }));
     if (isAll) {
       // While the lines were read there may have come another one.
