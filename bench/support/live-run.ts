@@ -71,7 +71,7 @@ interface Serving {
   /** The same process where the store cannot be shared. */
   readonly worker: Alone<WatchedRequest, unknown>;
   /** All clients come. */
-  follow(): Promise<Alone<FollowRequest, readonly Tally[] | undefined>>;
+  readonly follow: () => Promise<Alone<FollowRequest, readonly Tally[] | undefined>>;
 }
 
 /** Server, worker and clients have a process each. */
