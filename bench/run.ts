@@ -15,6 +15,7 @@ import { enqueue } from './enqueue.js';
 import { failing } from './failing.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
+import { live } from './live.js';
 import { once } from './once.js';
 import { overhead } from './overhead.js';
 import { scale } from './scale.js';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   once,
   canvas,
   schedules,
+  live,
   boot,
   idle,
 };
@@ -43,10 +45,10 @@ ${Object.entries(BENCHES)
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
   --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once, canvas,
-                    schedules)
+                    schedules, live)
   --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once, canvas,
                     schedules)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once), or schedules
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once, live), or schedules
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

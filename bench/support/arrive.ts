@@ -1,8 +1,7 @@
 // Enqueues at the times of a schedule, whether the jobs before are done or not.
-import { Worker } from 'node:worker_threads';
 import { serveParent } from './alone.js';
 import { cpuSince, machineTime } from './clock.js';
-import type { Pace } from './pacer.js';
+import { keepPace } from './keep-pace.js';
 import { openProducer, type ProducerSettings } from './producer.js';
 import type { Arrivals } from './schedule.js';
 
@@ -39,25 +38,12 @@ serveParent(async (request: ArrivalsRequest): Promise<ArrivalsReport> => {
     ids[n] = await producer.one(n);
   };
   const start = machineTime() + LEAD_TIME;
-  if (arrivals) await arrive({ start, arrivals }, enqueue);
+  if (arrivals) await keepPace({ start, arrivals }, enqueue);
   else await runLanes(jobs, enqueue);
   const cpu = cpuSince(cpuAtStart) / jobs;
   await producer.close();
   return { ids, due: arrivals?.map((time) => start + time) ?? called, called, cpu };
 });
-
-async function arrive(pace: Pace, enqueue: (n: number) => Promise<void>): Promise<void> {
-  const enqueued: Promise<void>[] = [];
-  const pacer = new Worker(new URL('./pacer.js', import.meta.url), { workerData: pace });
-  pacer.on('message', ([first, end]: [number, number]) => {
-    for (let n = first; n < end; n++) enqueued.push(enqueue(n));
-  });
-  await new Promise<void>((resolve, reject) => {
-    pacer.once('error', reject);
-    pacer.once('exit', () => resolve());
-  });
-  await Promise.all(enqueued);
-}
 
 async function runLanes(jobs: number, enqueue: (n: number) => Promise<void>): Promise<void> {
   let next = 0;

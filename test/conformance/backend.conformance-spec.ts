@@ -275,6 +275,18 @@ describe.each(contracts)('the backend contract on $kind', ({ connection, end }) 
       await many.close();
     });
 
+    it('counts the lines of logs', async () => {
+      const told = backend.createQueue('told');
+      const lines = { job_silent: 0, job_one: 1, job_three: 3 };
+      for (const [jobId, count] of Object.entries(lines)) {
+        const job = await told.add('job', {}, { jobId });
+        for (let n = 0; n < count; n++) await job.log(`line ${n}`);
+      }
+      const ids = ['job_three', 'job_absent', 'job_silent', 'job_one'];
+      expect(await backend.countLogLines(told, ids)).toEqual([3, 0, 0, 1]);
+      await told.close();
+    });
+
     it.each(CONCURRENCIES)('never both runs and cancels a job, at concurrency %i', async (concurrency) => {
       const name = `race-${concurrency}`;
       const raced = backend.createQueue(name);

@@ -101,6 +101,8 @@ export interface QueueBackend {
   readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]>;
   /** The deferred failures of jobs, in one round trip. */
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
+  /** How many lines the log of each job has, in one round trip. */
+  countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]>;
   /**
    * Puts other data and options into the job that has a deduplication key, if it has not begun, in one atomic step. One
    * that was parked keeps its place in its line, any other gets the place that its new time and priority give it. Its id,

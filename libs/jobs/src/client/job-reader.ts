@@ -72,6 +72,19 @@ export class JobReader {
     return logs;
   }
 
+  /** How many lines jobs have logged, in one round trip for each queue. */
+  async countLogLines(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const lines = new Map<string, number>();
+    const count = async (queue: string): Promise<void> => {
+      const own = ids.filter((id) => queueOfJobId(id) === queue);
+      const counts = await this.backend.countLogLines(this.queues.get(queue), own);
+      for (const [n, id] of own.entries()) lines.set(id, counts[n]!);
+    };
+    const queues = new Set(ids.map(queueOfJobId));
+    await Promise.all([...this.options.queues.keys()].filter((queue) => queues.has(queue)).map(count));
+    return lines;
+  }
+
   /** What the store has under an id, in a queue that need not be a declared one of this process. */
   async find(queueName: string, id: string): Promise<FoundJob | undefined> {
     const queue = this.queues.get(queueName);

@@ -1,13 +1,18 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { JobStatus } from './job-status.js';
 import { queueOfJobId } from './job-id.js';
+import { JobReader } from './job-reader.js';
 import { JobsClient } from './jobs-client.js';
 import { QueueHints } from './queue-hints.js';
 
 /** Milliseconds between two looks at a job of which nothing is heard: events may be lost. */
 const FIRST_LOOK = 250;
-const SLOWEST_LOOK = 2_000;
-/** For so long (ms) what is heard is gathered: a task may tell its progress a thousand times in a second. */
+/** With what is gathered before it, within two seconds. */
+const SLOWEST_LOOK = 1_900;
+/**
+ * For so long (ms) jobs to be read are gathered: they share round trips, and a task may tell its progress a thousand times
+ * in a second.
+ */
 const GATHERED = 50;
 /** Jobs that are read at the same time. */
 const MOST_TOGETHER = 100;
@@ -17,6 +22,8 @@ export interface SeenJob {
   readonly status: JobStatus | undefined;
   /** As JSON, to tell one from another. */
   readonly text: string;
+  /** How many lines the job had logged about then; of one that has ended there may be some more. */
+  readonly lines: number;
 }
 
 type OnSeen = (seen: SeenJob) => void;
@@ -27,12 +34,10 @@ interface Watch {
   readonly listeners: Map<OnSeen, string | null | undefined>;
   readonly stopHints: () => void;
   /** What was seen last. */
-  text: string | undefined;
+  seen: SeenJob | undefined;
   /** Milliseconds until it is read again, if nothing is heard. */
   wait: number;
   timer: NodeJS.Timeout | undefined;
-  /** Answers must not overtake each other. */
-  reading: 'no' | 'yes' | 'and again';
 }
 
 /**
@@ -50,6 +55,7 @@ export class JobWatches implements OnModuleDestroy {
 
   constructor(
     private readonly client: JobsClient,
+    private readonly reader: JobReader,
     private readonly hints: QueueHints,
   ) {}
 
@@ -84,11 +90,10 @@ export class JobWatches implements OnModuleDestroy {
     const watch: Watch = {
       id,
       listeners: new Map(),
-      stopHints: queue === undefined ? () => {} : this.hints.listen(queue, id, () => this.read(watch, GATHERED)),
-      text: undefined,
+      stopHints: queue === undefined ? () => {} : this.hints.listen(queue, id, () => this.read(watch)),
+      seen: undefined,
       wait: FIRST_LOOK,
       timer: undefined,
-      reading: 'no',
     };
     return watch;
   }
@@ -106,49 +111,57 @@ export class JobWatches implements OnModuleDestroy {
     if (this.watches.get(watch.id) === watch) this.watches.delete(watch.id);
   }
 
-  private read(watch: Watch, gathered: number): void {
+  private read(watch: Watch, gathered = GATHERED): void {
     if (this.isClosed) return;
     this.due.add(watch);
-    this.flushing ??= setTimeout(() => {
-      this.flushing = undefined;
-      void this.flush();
-    }, gathered);
+    this.flushing ??= setTimeout(() => void this.flush(), gathered);
   }
 
+  /** One at a time: answers must not overtake each other, and a store that is slow is asked for more at once. */
   private async flush(): Promise<void> {
-    const all = [...this.due];
-    this.due.clear();
-    for (let n = 0; n < all.length; n += MOST_TOGETHER) {
-      await Promise.all(all.slice(n, n + MOST_TOGETHER).map((watch) => this.look(watch)));
+    // What becomes due meanwhile is gathered.
+    for (let left = this.due.size; left > 0; left -= MOST_TOGETHER) {
+      const watches = [...this.due].slice(0, Math.min(left, MOST_TOGETHER));
+      for (const watch of watches) {
+        this.due.delete(watch);
+        clearTimeout(watch.timer);
+      }
+      await this.look(watches);
+    }
+    this.flushing = undefined;
+    for (const watch of this.due) this.read(watch);
+  }
+
+  private async look(watches: readonly Watch[]): Promise<void> {
+    // A store that is away comes back; health tells of it meanwhile.
+    const seen = await this.client.reach(() => this.readAll(watches.map(({ id }) => id))).catch(() => undefined);
+    for (const watch of watches) {
+      const found = seen?.get(watch.id);
+      if (found) this.tell(watch, found);
+      if (watch.listeners.size > 0) this.lookAgain(watch);
     }
   }
 
-  private async look(watch: Watch): Promise<void> {
-    if (watch.reading !== 'no') {
-      watch.reading = 'and again';
-      return;
-    }
-    watch.reading = 'yes';
-    clearTimeout(watch.timer);
-    let seen: SeenJob | undefined;
-    try {
-      const status = await this.client.status(watch.id);
-      seen = { status, text: JSON.stringify(status ?? null) };
-    } catch {
-      // A store that is away comes back; health tells of it meanwhile.
-    }
-    const isAskedAgain = (watch.reading as Watch['reading']) === 'and again';
-    watch.reading = 'no';
-    if (seen) this.tell(watch, seen);
-    if (watch.listeners.size === 0) return;
-    if (isAskedAgain) return this.read(watch, 0);
-    watch.timer = setTimeout(() => this.read(watch, 0), watch.wait).unref();
+  /** Without those that could not be read. */
+  private async readAll(ids: readonly string[]): Promise<ReadonlyMap<string, SeenJob>> {
+    const seen = new Map<string, SeenJob>();
+    const counting = this.reader.countLogLines(ids);
+    const read = async (id: string): Promise<void> => {
+      const [status, lines] = await Promise.all([this.reader.status(id), counting]);
+      seen.set(id, { status, text: JSON.stringify(status ?? null), lines: lines.get(id) ?? 0 });
+    };
+    await Promise.allSettled(ids.map(read));
+    return seen;
+  }
+
+  private lookAgain(watch: Watch): void {
+    watch.timer = setTimeout(() => this.read(watch), watch.wait).unref();
     watch.wait = Math.min(watch.wait * 2, SLOWEST_LOOK);
   }
 
   private tell(watch: Watch, seen: SeenJob): void {
-    if (watch.text !== seen.text) watch.wait = FIRST_LOOK;
-    watch.text = seen.text;
+    if (watch.seen?.text !== seen.text || watch.seen.lines !== seen.lines) watch.wait = FIRST_LOOK;
+    watch.seen = seen;
     for (const [onSeen, before] of watch.listeners) {
       if (before === seen.text) continue;
       if (before !== null) watch.listeners.set(onSeen, seen.text);

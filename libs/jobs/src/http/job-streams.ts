@@ -62,7 +62,7 @@ class JobStream {
   private readonly stopWatching: () => void;
   /** What is to be told next; what came in between is not. */
   private next: SeenJob | undefined;
-  private told: JobStatus | undefined;
+  private told: SeenJob | undefined;
   private isWriting = false;
   private isOver = false;
 
@@ -117,16 +117,18 @@ class JobStream {
 
   private async writeNext(): Promise<void> {
     const seen = this.next!;
-    const { status } = seen;
+    const { status, lines } = seen;
     const hasEnded = status === undefined || status.terminal;
-    const { logs, isAll } = await this.logs();
+    // The last lines of a job may have come after they were counted.
+    const { logs, isAll } = hasEnded || lines !== this.lines ? await this.logs() : { logs: [], isAll: true };
     const events: StreamEvent[] = logs.map((line) => ({ event: 'log', id: String(++this.lines), data: { line } }));
     if (isAll) {
       // While the lines were read there may have come another one.
       if (this.next === seen) this.next = undefined;
       const id = hasEnded ? `${this.lines}-${END}` : String(this.lines);
-      for (const [event, data] of changesOf(this.told, status)) events.push({ event, id, data });
-      this.told = status;
+      const changes = this.told?.text === seen.text ? [] : changesOf(this.told?.status, status);
+      for (const [event, data] of changes) events.push({ event, id, data });
+      this.told = seen;
     }
     this.stream.write(events);
     if (isAll && hasEnded) this.close();

@@ -13,6 +13,7 @@ import type { BackendLogger } from '../backend-logger.js';
 import { FleetMessages } from '../fleet-messages.js';
 import { OutageReport } from '../outage-report.js';
 import { coalesceWrites } from './coalesced-writes.js';
+import { countLogLines } from './count-log-lines.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
@@ -135,6 +136,10 @@ export class RedisBackend implements QueueBackend {
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     return deferredFailures(this.producer, queue, jobIds);
+  }
+
+  countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
+    return countLogLines(this.producer, queue, jobIds);
   }
 
   replaceUnbegun(queue: Queue, key: string, by: Replacement): Promise<Replaced | undefined> {

@@ -18,6 +18,7 @@ import type { SqlTransaction } from '../sql-transaction.js';
 import { pingWithin } from '../with-timeout.js';
 import { repeatStrategy } from '../../schedule/alarm-pattern.js';
 import { commonWorkerOptions } from '../worker-options.js';
+import { countLogLines } from './count-log-lines.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { readingTogether } from './reads-together.js';
@@ -116,6 +117,10 @@ export abstract class SqlBackend implements QueueBackend {
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     return deferredFailures(this.pool, queue, jobIds);
+  }
+
+  countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
+    return countLogLines(this.pool, queue, jobIds);
   }
 
   replaceUnbegun(
