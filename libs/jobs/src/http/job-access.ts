@@ -1,8 +1,10 @@
 import { ForbiddenException, Inject, Injectable, NotFoundException, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { JobReader } from '../client/job-reader.js';
+import type { JobListOptions, JobListPage } from '../client/job-list-options.js';
 import type { JobStatus } from '../client/job-status.js';
 import { JobWatches } from '../client/job-watches.js';
+import { JobsClient } from '../client/jobs-client.js';
 import { JobsService } from '../client/jobs.service.js';
 import { JOBS_HTTP_OPTIONS, type JobAction, type JobsHttpOptions } from './jobs-http.options.js';
 
@@ -33,11 +35,7 @@ export class JobAccess {
    */
   async require(request: unknown, id: string, action: JobAction): Promise<JobStatus> {
     // Before it is looked for: whether a job is there is nobody's business then.
-    if (!this.options.authorize && action !== 'read') {
-      throw new ForbiddenException(
-        `This needs an authorize function of JobsHttpModule, which decides about "${action}".`,
-      );
-    }
+    if (action !== 'read') this.requireDecider(action);
     const status = (await this.jobs.statuses([id]))[id];
     if (!status) throw notFound(id);
     if (await this.isAllowed(request, status, action)) return status;
@@ -45,9 +43,29 @@ export class JobAccess {
     throw denied === 404 ? notFound(id) : new ForbiddenException(`You may not do that with the job "${id}".`);
   }
 
+  /** A page of jobs, without those that the request may not see in a list. */
+  async list(request: unknown, options: JobListOptions): Promise<JobListPage> {
+    this.requireDecider('list');
+    const { jobs, ...rest } = await this.jobs.list(options);
+    const areAllowed = await Promise.all(jobs.map((job) => this.isAllowed(request, job, 'list')));
+    return { jobs: jobs.filter((_job, n) => areAllowed[n]), ...rest };
+  }
+
+  /** A status of a moment ago, with its place in the queue. */
+  placed(status: JobStatus): Promise<JobStatus> {
+    return this.find(JobsClient).placed(status);
+  }
+
   async isAllowed(request: unknown, job: JobStatus, action: JobAction): Promise<boolean> {
     const { authorize } = this.options;
     return authorize ? authorize(request, job, action) : action === 'read';
+  }
+
+  private requireDecider(action: JobAction): void {
+    if (this.options.authorize) return;
+    throw new ForbiddenException(
+      `This needs an authorize function of JobsHttpModule, which decides about "${action}".`,
+    );
   }
 
   /** Wherever JobsModule is imported, also with `global: false`. */

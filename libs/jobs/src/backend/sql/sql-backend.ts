@@ -20,10 +20,12 @@ import { repeatStrategy } from '../../schedule/alarm-pattern.js';
 import { commonWorkerOptions } from '../worker-options.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
+import { positionOf } from './position-of.js';
 import { readingTogether } from './reads-together.js';
 import { replaceUnbegun } from './replace-unbegun.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
+import { SqlJobSets } from './sql-job-sets.js';
 import { SqlKeptResults } from './sql-kept-results.js';
 import { SqlLedger } from './sql-ledger.js';
 import { SqlLimits } from './sql-limits.js';
@@ -59,6 +61,7 @@ export abstract class SqlBackend implements QueueBackend {
   readonly limits: SqlLimits;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
+  readonly sets: SqlJobSets;
   readonly messages: FleetMessages;
   private readonly factory: BackendFactory<RedisQueueBackend>;
 
@@ -74,6 +77,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.limits = new SqlLimits(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
+    this.sets = new SqlJobSets(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
       new WindowedQueueBackend(new SqlConnection(readingTogether(pool), schema), name, options);
@@ -113,6 +117,10 @@ export abstract class SqlBackend implements QueueBackend {
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     return deferredFailures(this.pool, queue, jobIds);
+  }
+
+  positionOf(queue: Queue, jobId: string, most: number): Promise<number | undefined> {
+    return positionOf(this.pool, queue, jobId, most);
   }
 
   replaceUnbegun(
