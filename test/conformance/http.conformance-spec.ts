@@ -14,9 +14,10 @@ import { Idempotent, JobsModule, JobsRunner, JobsService, Task, task, type JobSt
 import { JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted, JobsHttpModule, type AcceptedJob, type JobsHttpOptions } from 'nestjs-jobs/http';
 import request from 'supertest';
-import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
+import { uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { HealthController } from '../support/health.controller.js';
+import { httpServers, type HttpServer } from '../support/http-servers.js';
 
 @Injectable()
 class Shouter {
@@ -50,7 +51,7 @@ interface Server {
 }
 
 async function serve(
-  backend: TestBackend,
+  { backend, create }: HttpServer,
   options?: JobsHttpOptions,
   configure: (app: INestApplication) => void = () => {},
 ): Promise<Server> {
@@ -64,7 +65,7 @@ async function serve(
       JobsModule.forRoot({ connection: backend.connection()!, namespace: uniqueNamespace() }),
     ],
   }).compile();
-  const app = module.createNestApplication({ logger: false });
+  const app = create(module);
   configure(app);
   await app.listen(0, '127.0.0.1');
   return { app, http: request(await app.getUrl()) };
@@ -72,11 +73,13 @@ async function serve(
 
 const ABSENT = 'default_0198c7a2-6d3e-7c41-9a55-3f0f6f1f2b11';
 
-describe.each(backends)('HTTP on $name', (backend) => {
+describe.each(httpServers)('HTTP on $name', (platform) => {
+  const { backend } = platform;
+
   describe('by default', () => {
     let server: Server;
     beforeAll(async () => {
-      server = await serve(backend);
+      server = await serve(platform);
     });
     afterAll(() => server.app.close());
 
@@ -156,7 +159,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
       expect(body.info).toEqual({
         jobs: { status: 'up', backend: backend.name, working: ['default', 'jobs-internal'], watchdogRestarts: 0 },
       });
-      const draining = await serve(backend);
+      const draining = await serve(platform);
       await draining.app.get(JobsRunner).drain();
       const { body: unhealthy } = await draining.http.get('/health').expect(503);
       expect(unhealthy.error.jobs).toEqual({
@@ -191,7 +194,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
       return user === 'admin' || (user === 'reader' && action === 'read' && job.task === 'Shouter.shout');
     };
     beforeAll(async () => {
-      server = await serve(backend, { authorize });
+      server = await serve(platform, { authorize });
     });
     afterAll(() => server.app.close());
 
@@ -221,7 +224,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
   });
 
   it('[A1] honours global prefix and versioning in the url it gives', async () => {
-    const { app, http } = await serve(backend, {}, (each) => {
+    const { app, http } = await serve(platform, {}, (each) => {
       each.setGlobalPrefix('api');
       each.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
     });
@@ -232,7 +235,7 @@ describe.each(backends)('HTTP on $name', (backend) => {
   });
 
   it('[A1] honours what the prefix excludes', async () => {
-    const { app, http } = await serve(backend, {}, (each) => {
+    const { app, http } = await serve(platform, {}, (each) => {
       each.setGlobalPrefix('api', { exclude: [{ path: 'jobs/:id', method: RequestMethod.GET }] });
     });
     const { body } = await http.post('/api/shouts').send({ text: 'hi' }).expect(202);

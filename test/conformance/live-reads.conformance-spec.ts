@@ -58,7 +58,7 @@ describe.each(backends)('what clients of live status read on $name', (backend) =
 
   it('[A4] the log is read when it has other lines, and to the last one', async () => {
     const reader = app.get(JobReader, { strict: false });
-    const [count, logs] = [jest.spyOn(reader, 'countLogLines'), jest.spyOn(reader, 'logs')];
+    const [count, logs] = [jest.spyOn(reader, 'countLogLines'), jest.spyOn(reader, 'log')];
     const looks = async (more: number): Promise<void> => {
       const before = count.mock.calls.length;
       await eventually(() => count.mock.calls.length >= before + more);

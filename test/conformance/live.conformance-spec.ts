@@ -4,9 +4,10 @@ import { JobsModule, JobsService, Task, task, type JobContext, type JobStatus } 
 import { JobsHttpModule, type JobsHttpOptions } from 'nestjs-jobs/http';
 import { JobWatches } from '../../libs/jobs/src/client/job-watches.js';
 import { JobStreams } from '../../libs/jobs/src/http/job-streams.js';
-import { backends, ownNamespace } from '../support/backends.js';
+import { ownNamespace } from '../support/backends.js';
 import { EventStreamClient } from '../support/event-stream-client.js';
 import { eventually } from '../support/eventually.js';
+import { httpServers } from '../support/http-servers.js';
 import { signal } from '../support/signals.js';
 
 @Injectable()
@@ -29,7 +30,7 @@ class Reports {
 const make = task(Reports, 'make');
 const ALLOWED: JobsHttpOptions = { authorize: () => true };
 
-describe.each(backends)('live status on $name', (backend) => {
+describe.each(httpServers)('live status on $name', ({ backend, create }) => {
   let app: INestApplication;
   let url: string;
   let jobs: JobsService;
@@ -48,7 +49,7 @@ describe.each(backends)('live status on $name', (backend) => {
         }),
       ],
     }).compile();
-    app = module.createNestApplication({ logger: false });
+    app = create(module);
     await app.listen(0, '127.0.0.1');
     url = await app.getUrl();
     jobs = app.get(JobsService);

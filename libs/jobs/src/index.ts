@@ -50,6 +50,7 @@ export {
   ResultTimeoutError,
 } from './client/client.errors.js';
 export type { JobTree } from './client/job-tree.js';
+export type { JobListOptions, JobListPage } from './client/job-list-options.js';
 export type { CancelReport } from './client/job-canceller.js';
 export { BackgroundWorkRefusedError } from './client/background-work.error.js';
 

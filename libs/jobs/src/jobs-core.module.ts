@@ -14,6 +14,7 @@ import { CanvasReader } from './canvas/canvas-reader.js';
 import { CanvasStarter } from './canvas/canvas-starter.js';
 import { ChildResults } from './canvas/child-results.js';
 import { BackgroundWork } from './client/background-work.js';
+import { JobList } from './client/job-list.js';
 import { JobReader } from './client/job-reader.js';
 import { JobWatches } from './client/job-watches.js';
 import { JobsClient } from './client/jobs-client.js';
@@ -93,6 +94,7 @@ import { TaskSettings } from './task/task.settings.js';
     Routing,
     JobsClient,
     JobWatches,
+    JobList,
     DeadLetterReader,
     Redriver,
     DeadLetters,

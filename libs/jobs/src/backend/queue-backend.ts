@@ -1,6 +1,7 @@
 import type { FlowProducer, Processor, Queue, QueueEvents } from 'bullmq';
 import type { FailedJobs } from './failed-jobs.js';
 import type { FleetMessages } from './fleet-messages.js';
+import type { JobSets } from './job-sets.js';
 import type { JobsWorker } from './jobs-worker.js';
 import type { KeptResults } from './kept-results.js';
 import type { Ledger } from './ledger.js';
@@ -71,6 +72,7 @@ export interface QueueBackend {
   readonly failed: FailedJobs;
   /** Keeps large results beside the jobs. Redis has none: it would keep them in memory. */
   readonly resultTable: ResultStore | undefined;
+  readonly sets: JobSets;
   readonly messages: FleetMessages;
   createQueue(name: string): Queue;
   /**
@@ -103,6 +105,13 @@ export interface QueueBackend {
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /** How many lines the log of each job has, in one round trip. */
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]>;
+  /**
+   * How many jobs of the queue a worker would take before this one that waits, in one round trip.
+   *
+   * @param most - jobs that are looked at.
+   * @returns undefined when it does not wait, or when they are more than that.
+   */
+  positionOf(queue: Queue, jobId: string, most: number): Promise<number | undefined>;
   /**
    * Puts other data and options into the job that has a deduplication key, if it has not begun, in one atomic step. One
    * that was parked keeps its place in its line, any other gets the place that its new time and priority give it. Its id,

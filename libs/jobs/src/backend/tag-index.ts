@@ -1,9 +1,18 @@
+import type { JobPlace } from './job-sets.js';
+
 /** One tag of one job. @internal */
 export interface TaggedJob {
   readonly tag: string;
   readonly jobId: string;
   /** Milliseconds for which the index names the job. */
   readonly ttl: number;
+}
+
+/** @internal */
+export interface TagPage {
+  readonly jobs: JobPlace[];
+  /** Where the next page begins; undefined when there is none. */
+  readonly next: JobPlace | undefined;
 }
 
 /**
@@ -20,4 +29,10 @@ export interface TagIndex {
   remove(jobs: readonly Pick<TaggedJob, 'tag' | 'jobId'>[]): Promise<void>;
   /** Ids, sorted. */
   jobsWith(tag: string): Promise<string[]>;
+  /**
+   * Some of them, those that were added last first where the store can.
+   *
+   * @param after - the entry after which the page begins, also when it is there no more.
+   */
+  page(tag: string, after: JobPlace | undefined, most: number): Promise<TagPage>;
 }

@@ -8,7 +8,7 @@ import type { JobTree } from './job-tree.js';
 
 /** What a handle asks of the client. @internal */
 export interface JobOperations {
-  status(id: string): Promise<JobStatus | undefined>;
+  placedStatus(id: string): Promise<JobStatus | undefined>;
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined>;
   cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean>;
   tree(id: string): Promise<JobTree | undefined>;
@@ -57,12 +57,12 @@ export class JobHandle<Result = unknown> {
   }
 
   /**
-   * Where the job stands now.
+   * Where the job stands now; of one that is pending, also how many jobs of its queue are before it (`position`).
    *
    * @throws {@link JobNotFoundError}
    */
   async status(): Promise<JobStatus> {
-    const status = await this.#operations.status(this.id);
+    const status = await this.#operations.placedStatus(this.id);
     if (!status) throw new JobNotFoundError(this.id);
     return status;
   }

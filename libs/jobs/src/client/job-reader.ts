@@ -16,6 +16,8 @@ import { readStatus } from './read-status.js';
 const FIRST_REREAD = 250;
 const SLOWEST_REREAD = 2_000;
 const SHORTEST_READ = 500;
+/** Jobs before one that are counted. */
+const MOST_BEFORE = 10_000;
 
 /** The moment at which a job seems to have ended. */
 interface EndedEvent {
@@ -28,6 +30,13 @@ interface EndedEvent {
 export interface FoundJob {
   readonly job: StoredJob;
   readonly state: EngineState;
+}
+
+/** @internal */
+export interface JobLog {
+  readonly lines: readonly string[];
+  /** How many the log has in all. */
+  readonly total: number;
 }
 
 /** Reads what became of jobs. @internal */
@@ -51,6 +60,13 @@ export class JobReader {
     return found && readStatus(found.job, found.state);
   }
 
+  /** A status of a moment ago with the job's place in its queue, if it waits for nothing but its turn. */
+  async placed(status: JobStatus): Promise<JobStatus> {
+    if (status.state !== 'pending' || status.waitingFor) return status;
+    const position = await this.backend.positionOf(this.queues.get(status.queue), status.id, MOST_BEFORE);
+    return position === undefined ? status : { ...status, position };
+  }
+
   /** Undefined also when the queue is not a declared one. */
   async findKept(id: string): Promise<FoundJob | undefined> {
     const queueName = queueOfJobId(id);
@@ -65,11 +81,11 @@ export class JobReader {
   }
 
   /** Lines that a job has logged, after so many of them. */
-  async logs(id: string, after: number, most: number): Promise<string[]> {
+  async log(id: string, after: number, most: number): Promise<JobLog> {
     const queueName = queueOfJobId(id);
-    if (queueName === undefined || !this.options.queues.has(queueName)) return [];
-    const { logs } = await this.queues.get(queueName).getJobLogs(id, after, after + most - 1, true);
-    return logs;
+    if (queueName === undefined || !this.options.queues.has(queueName)) return { lines: [], total: 0 };
+    const { logs, count } = await this.queues.get(queueName).getJobLogs(id, after, after + most - 1, true);
+    return { lines: logs, total: count };
   }
 
   /** How many lines jobs have logged, in one round trip for each queue. */

@@ -143,6 +143,16 @@ export class JobsClient implements JobOperations {
     return this.sender.reach(() => this.reader.status(id));
   }
 
+  async placedStatus(id: string): Promise<JobStatus | undefined> {
+    const status = await this.status(id);
+    return status && this.placed(status);
+  }
+
+  /** A status of a moment ago, with how many jobs are before one that is pending. */
+  placed(status: JobStatus): Promise<JobStatus> {
+    return this.sender.reach(() => this.reader.placed(status));
+  }
+
   /** Of a job of ours, in a queue that this process need not have declared. */
   statusAnywhere(id: string): Promise<JobStatus | undefined> {
     return this.sender.reach(() => this.reader.statusAnywhere(id));

@@ -18,6 +18,8 @@ import { isTag, TAG_RULE } from './headers-and-tags.js';
 import { invalidArgument, requireReason } from './invalid-argument.error.js';
 import type { CancelReport } from './job-canceller.js';
 import type { JobHandle } from './job-handle.js';
+import { JobList } from './job-list.js';
+import type { JobListOptions, JobListPage } from './job-list-options.js';
 import type { JobStatus } from './job-status.js';
 import { JobsClient, type EnqueueArguments } from './jobs-client.js';
 import { Queues } from './queues.js';
@@ -60,6 +62,7 @@ export class JobsService {
     private readonly settings: TaskSettings,
     private readonly work: BackgroundWork,
     private readonly canvases: CanvasStarter,
+    private readonly listing: JobList,
     /** The jobs that failed: to list, to redrive and to discard. */
     readonly deadLetters: DeadLetters,
     /** Locks and semaphores for any code, in the whole fleet. */
@@ -200,6 +203,38 @@ export class JobsService {
   async statuses(ids: readonly string[]): Promise<Record<string, JobStatus | null>> {
     const entries = ids.map(async (id) => [id, (await this.client.status(id)) ?? null] as const);
     return Object.fromEntries(await Promise.all(entries));
+  }
+
+  /**
+   * A page of the jobs that fit: those that are kept, of every declared queue, without the library's own. They come in the
+   * order `blocked`, delayed (`scheduled`, `retrying` and parked ones), waiting, `running`, `succeeded`, `failed` and
+   * cancelled; of these, those first that ended last, that are due last, or that were added last of one priority. With
+   * `tag`, those first that were added last.
+   *
+   * By queue and state the store selects. For the rest each job is looked at, at most 1,000 in a call: a page may be short,
+   * or empty, and still have a `cursor`. A `tag` finds jobs for about a week after `results.keepFor` and the delay.
+   *
+   * A cursor stays good whatever comes and goes, and paging comes to an end. A job that stays where it is comes once. One
+   * that goes on between two pages may come in both, and one that goes back (to be tried again, say) in none; of jobs that
+   * are added meanwhile, some do not come. On Redis, 10,000 running jobs of a queue are looked at.
+   *
+   * @throws {@link InvalidArgumentError}; {@link BackendUnavailableError}.
+   * @example
+   * ```ts
+   * import { JobsService } from 'nestjs-jobs';
+   *
+   * export async function printOpen(jobs: JobsService, customer: string): Promise<void> {
+   *   let cursor: string | undefined;
+   *   do {
+   *     const page = await jobs.list({ tag: customer, state: ['pending', 'running'], ...(cursor && { cursor }) });
+   *     for (const { id, task, state } of page.jobs) console.log(id, task, state);
+   *     cursor = page.cursor;
+   *   } while (cursor);
+   * }
+   * ```
+   */
+  list(options: JobListOptions = {}): Promise<JobListPage> {
+    return this.listing.list(options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
-import type { FailedJob, FailedRange } from '../backend/failed-jobs.js';
+import type { FailedJob, FailedPage, FailedRange } from '../backend/failed-jobs.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { NO_DEAD_LETTER, readChildFailure } from '../client/child-failure.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
@@ -13,7 +13,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { fits, type ResolvedFilter } from './dead-letter-filter.js';
 import { DeadLetterNotFoundError } from './dead-letter.errors.js';
-import { inBatches, walk } from './failed-job-walk.js';
+import { inBatches, walk } from '../client/job-walk.js';
 
 /** Jobs that are read, sent or removed together. */
 const MOST_TOGETHER = 250;
@@ -53,7 +53,11 @@ export class DeadLetterReader {
     order: FailedRange['order'],
     after?: FailedRange['after'],
   ): AsyncGenerator<FailedJob> {
-    const read = (queue: string, from: FailedRange['after']) => this.readPage(filter, queue, order, PAGE, from);
+    const read = async (queue: string, from: FailedRange['after']): Promise<FailedPage> => {
+      const { jobs, next } = await this.readPage(filter, queue, order, PAGE, from);
+      // Whatever was added past this library has an id by which nobody could ask for it.
+      return { jobs: jobs.filter(({ id }) => queueOfJobId(id) === queue), next };
+    };
     return walk(filter.queues, order, after, read);
   }
 

@@ -20,7 +20,7 @@ import {
 import { DeadLetterNotFoundError } from './dead-letter.errors.js';
 import { deadLetterOf, type DeadLetter } from './dead-letter.js';
 import { DeadLetterReader } from './dead-letter-reader.js';
-import { ahead, inBatches } from './failed-job-walk.js';
+import { ahead, inBatches } from '../client/job-walk.js';
 import { cursorOf } from './page-cursor.js';
 import { RedriveTally, type RedriveReport } from './redrive-report.js';
 import { Redriver } from './redriver.js';

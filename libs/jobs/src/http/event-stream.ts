@@ -1,7 +1,4 @@
-import type { ServerResponse } from 'node:http';
-
-/** Milliseconds after which a client that has not taken what it was sent is taken for gone. */
-const PATIENCE = 60_000;
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /** An event as `EventSource` takes it. @internal */
 export interface StreamEvent {
@@ -9,6 +6,14 @@ export interface StreamEvent {
   readonly id: string;
   readonly data: unknown;
 }
+
+/** @internal */
+export const STREAM_HEADERS: OutgoingHttpHeaders = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-cache, no-transform',
+  // Proxies like nginx would gather what is written.
+  'X-Accel-Buffering': 'no',
+};
 
 /**
  * One response as a stream of server-sent events. It never holds more than what was written last: a client that does not
@@ -18,30 +23,30 @@ export interface StreamEvent {
  */
 export class EventStream {
   private fullSince: number | undefined;
+  private lastResort: NodeJS.Timeout | undefined;
 
   /**
    * @param response - whose headers that were set before (CORS, say) are kept.
+   * @param patience - milliseconds after which a client that has not taken what it was sent is taken for gone.
    * @param onReady - is called when more can be written.
    */
   constructor(
     private readonly response: ServerResponse,
-    headers: Readonly<Record<string, string>>,
+    headers: OutgoingHttpHeaders,
+    private readonly patience: number,
     onReady: () => void,
     onGone: () => void,
   ) {
-    response.writeHead(200, {
-      ...headers,
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-cache, no-transform',
-      // Proxies like nginx would gather what is written.
-      'X-Accel-Buffering': 'no',
-    });
     response.on('drain', () => {
       this.fullSince = undefined;
       onReady();
     });
-    response.on('close', onGone);
+    response.on('close', () => {
+      clearTimeout(this.lastResort);
+      onGone();
+    });
     response.on('error', onGone);
+    response.writeHead(200, { ...headers, ...STREAM_HEADERS });
     response.flushHeaders();
   }
 
@@ -58,14 +63,16 @@ export class EventStream {
   /** Keeps proxies from closing what is silent, and finds clients that are gone. */
   beat(): void {
     if (this.isReady) this.send(':\n\n');
-    else if (this.fullSince !== undefined && Date.now() - this.fullSince > PATIENCE) this.response.destroy();
+    else if (this.fullSince !== undefined && Date.now() - this.fullSince > this.patience) this.response.destroy();
   }
 
-  end(): void {
+  /** @param patience - milliseconds for which the client may take the rest. */
+  end(patience = this.patience): void {
+    this.lastResort ??= setTimeout(() => this.response.destroy(), patience).unref();
     this.response.end();
   }
 
   private send(text: string): void {
-    if (text !== '' && !this.response.write(text)) this.fullSince ??= Date.now();
+    if (text !== '' && this.isReady && !this.response.write(text)) this.fullSince = Date.now();
   }
 }

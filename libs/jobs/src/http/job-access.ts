@@ -2,8 +2,10 @@ import { ForbiddenException, GoneException, Inject, Injectable, NotFoundExceptio
 import { ModuleRef } from '@nestjs/core';
 import { madeAt, queueOfJobId } from '../client/job-id.js';
 import { JobReader } from '../client/job-reader.js';
+import type { JobListOptions, JobListPage } from '../client/job-list-options.js';
 import type { JobStatus } from '../client/job-status.js';
 import { JobWatches } from '../client/job-watches.js';
+import { JobsClient } from '../client/jobs-client.js';
 import { JobsService } from '../client/jobs.service.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -41,11 +43,7 @@ export class JobAccess {
    */
   async require(request: unknown, id: string, action: JobAction): Promise<JobStatus> {
     // Before it is looked for: whether a job is there is nobody's business then.
-    if (!this.options.authorize && action !== 'read') {
-      throw new ForbiddenException(
-        `This needs an authorize function of JobsHttpModule, which decides about "${action}".`,
-      );
-    }
+    if (action !== 'read') this.requireDecider(action);
     const status = (await this.jobs.statuses([id]))[id];
     if (!status) throw action === 'result' && (await this.wasKept(id)) ? expired(id) : notFound(id);
     if (await this.isAllowed(request, status, action)) return status;
@@ -62,9 +60,29 @@ export class JobAccess {
     return (made !== undefined && made + keepFor < Date.now()) || (await this.reader.find(queue, id)) !== undefined;
   }
 
+  /** A page of jobs, without those that the request may not see in a list. */
+  async list(request: unknown, options: JobListOptions): Promise<JobListPage> {
+    this.requireDecider('list');
+    const { jobs, ...rest } = await this.jobs.list(options);
+    const areAllowed = await Promise.all(jobs.map((job) => this.isAllowed(request, job, 'list')));
+    return { jobs: jobs.filter((_job, n) => areAllowed[n]), ...rest };
+  }
+
+  /** A status of a moment ago, with its place in the queue. */
+  placed(status: JobStatus): Promise<JobStatus> {
+    return this.find(JobsClient).placed(status);
+  }
+
   async isAllowed(request: unknown, job: JobStatus, action: JobAction): Promise<boolean> {
     const { authorize } = this.options;
     return authorize ? authorize(request, job, action) : action === 'read';
+  }
+
+  private requireDecider(action: JobAction): void {
+    if (this.options.authorize) return;
+    throw new ForbiddenException(
+      `This needs an authorize function of JobsHttpModule, which decides about "${action}".`,
+    );
   }
 
   /** Wherever JobsModule is imported, also with `global: false`. */

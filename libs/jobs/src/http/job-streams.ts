@@ -1,164 +1,102 @@
-import type { ServerResponse } from 'node:http';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import type { JobReader } from '../client/job-reader.js';
-import type { JobStatus } from '../client/job-status.js';
-import type { JobWatches, SeenJob } from '../client/job-watches.js';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { JobLog } from '../client/job-reader.js';
+import { EventStream, STREAM_HEADERS } from './event-stream.js';
 import { JobAccess } from './job-access.js';
-import { EventStream, type StreamEvent } from './event-stream.js';
+import { END, JobStream } from './job-stream.js';
+import { isGone, onceGone, rawRequest, takeReply, headerOf, type PlatformRequest } from './platform.js';
 
-/** Milliseconds: below what proxies allow, a minute most often. */
-const HEARTBEAT = 15_000;
-/** Lines of a log that are written together. */
-const MOST_LINES = 100;
-/** Of the id of the last event of a job that has ended: there is nothing to reconnect for. */
-const END = 'end';
+/** Milliseconds. @internal */
+export interface StreamPace {
+  /** Between two signs of life: below what proxies allow, a minute most often. */
+  readonly heartbeat: number;
+  /** For a client to take what it was sent. */
+  readonly patience: number;
+  /** The same, when this process ends. */
+  readonly lastPatience: number;
+}
+
+/** @internal */
+export const STREAM_PACE = Symbol.for('nestjs-jobs:stream-pace');
+/** @internal */
+export const DEFAULT_PACE: StreamPace = { heartbeat: 15_000, patience: 60_000, lastPatience: 1_000 };
 
 /** Streams of server-sent events, each about a job. @internal */
 @Injectable()
 export class JobStreams implements OnModuleDestroy {
   private readonly open = new Set<JobStream>();
+  /** Logs that are being read. */
+  private readonly logs = new Map<string, Promise<JobLog>>();
   private heartbeat: NodeJS.Timeout | undefined;
+  private isClosed = false;
 
-  constructor(private readonly access: JobAccess) {}
+  constructor(
+    private readonly access: JobAccess,
+    @Inject(STREAM_PACE) private readonly pace: StreamPace,
+  ) {}
 
   get size(): number {
     return this.open.size;
   }
 
-  /** Whether a client that reconnects has had everything. */
-  static hasEnded(lastEventId: string | undefined): boolean {
-    return lastEventId?.endsWith(END) ?? false;
-  }
-
-  start(id: string, response: ServerResponse, headers: Readonly<Record<string, string>>, lastEventId?: string): void {
-    const stream: JobStream = new JobStream(
-      id,
-      response,
-      headers,
-      linesOf(lastEventId),
-      this.access.watches,
-      this.access.reader,
-      () => {
-        this.open.delete(stream);
-        if (this.open.size > 0) return;
-        clearInterval(this.heartbeat);
-        this.heartbeat = undefined;
-      },
-    );
-    this.open.add(stream);
-    this.heartbeat ??= setInterval(() => this.open.forEach((each) => each.beat()), HEARTBEAT).unref();
+  /** Answers a request with the events of a job, from now on or from where it was interrupted. */
+  start(id: string, hasEnded: boolean, request: PlatformRequest, reply: unknown): void {
+    const lastEventId = headerOf(request, 'last-event-id') ?? '';
+    const { response, headers } = takeReply(reply);
+    if (hasEnded && new RegExp(`^\\d+-${END}$`).test(lastEventId)) response.writeHead(204, headers).end();
+    else if (rawRequest(request).method === 'HEAD') response.writeHead(200, { ...headers, ...STREAM_HEADERS }).end();
+    // Nobody would tell that it has gone.
+    else if (!isGone(request, reply)) this.stream(id, linesOf(lastEventId), request, response, headers);
   }
 
   /** Or the server would wait for clients that never leave. They reconnect, elsewhere. */
   onModuleDestroy(): void {
+    this.isClosed = true;
     clearInterval(this.heartbeat);
-    for (const stream of this.open) stream.close();
+    for (const stream of this.open) stream.close(this.pace.lastPatience);
   }
-}
 
-/** One client. */
-class JobStream {
-  private readonly stream: EventStream;
-  private readonly stopWatching: () => void;
-  /** What is to be told next; what came in between is not. */
-  private next: SeenJob | undefined;
-  private told: SeenJob | undefined;
-  private isWriting = false;
-  private isOver = false;
-
-  constructor(
-    private readonly id: string,
+  private stream(
+    id: string,
+    lines: number,
+    request: PlatformRequest,
     response: ServerResponse,
-    headers: Readonly<Record<string, string>>,
-    private lines: number,
-    watches: JobWatches,
-    private readonly reader: JobReader,
-    private readonly onOver: () => void,
-  ) {
-    this.stream = new EventStream(
-      response,
-      headers,
-      () => void this.write(),
-      () => this.over(),
-    );
-    // Also when nothing else has changed there may be lines of the log.
-    const onSeen = (seen: SeenJob): void => {
-      this.next = seen;
-      void this.write();
+    headers: OutgoingHttpHeaders,
+  ): void {
+    const onOver = (): void => {
+      stopListening();
+      this.open.delete(stream);
+      if (this.open.size > 0) return;
+      clearInterval(this.heartbeat);
+      this.heartbeat = undefined;
     };
-    this.stopWatching = watches.watch(id, onSeen, { always: true });
+    const stream: JobStream = new JobStream(
+      id,
+      lines,
+      (onReady, onGone) => new EventStream(response, headers, this.pace.patience, onReady, onGone),
+      { log: (...args) => this.log(...args), placed: (status) => this.access.reader.placed(status) },
+      onOver,
+    );
+    const stopListening = onceGone(request, response, () => stream.over());
+    this.open.add(stream);
+    if (this.isClosed) return stream.close(this.pace.lastPatience);
+    this.heartbeat ??= setInterval(() => this.open.forEach((each) => each.beat()), this.pace.heartbeat).unref();
+    stream.watch(this.access.watches);
   }
 
-  beat(): void {
-    this.stream.beat();
-  }
-
-  close(): void {
-    this.stream.end();
-    this.over();
-  }
-
-  private over(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.stopWatching();
-    this.onOver();
-  }
-
-  private async write(): Promise<void> {
-    if (this.isWriting) return;
-    this.isWriting = true;
-    try {
-      while (this.next && this.stream.isReady && !this.isOver) await this.writeNext();
-    } finally {
-      this.isWriting = false;
+  /** Read once for all clients that are at the same line: most often that is all of them. */
+  private log(id: string, after: number, most: number): Promise<JobLog> {
+    const key = `${after} ${most} ${id}`;
+    let log = this.logs.get(key);
+    if (!log) {
+      log = this.access.reader.log(id, after, most).finally(() => this.logs.delete(key));
+      this.logs.set(key, log);
     }
-  }
-
-  private async writeNext(): Promise<void> {
-    const seen = this.next!;
-    const { status, lines } = seen;
-    const hasEnded = status === undefined || status.terminal;
-    // The last lines of a job may have come after they were counted.
-    const { logs, isAll } = hasEnded || lines !== this.lines ? await this.logs() : { logs: [], isAll: true };
-    const events: StreamEvent[] = logs.map((line) => ({ event: 'log', id: String(++this.lines), data: { line } }));
-    if (isAll) {
-      // While the lines were read there may have come another one.
-      if (this.next === seen) this.next = undefined;
-      const id = hasEnded ? `${this.lines}-${END}` : String(this.lines);
-      const changes = this.told?.text === seen.text ? [] : changesOf(this.told?.status, status);
-      for (const [event, data] of changes) events.push({ event, id, data });
-      this.told = seen;
-    }
-    this.stream.write(events);
-    if (isAll && hasEnded) this.close();
-  }
-
-  /** A store that is away comes back, and with the next status the lines are read. */
-  private async logs(): Promise<{ logs: readonly string[]; isAll: boolean }> {
-    try {
-      const logs = await this.reader.logs(this.id, this.lines, MOST_LINES);
-      return { logs, isAll: logs.length < MOST_LINES };
-    } catch {
-      return { logs: [], isAll: true };
-    }
+    return log;
   }
 }
 
-/** A client that reconnects, or has missed something, is told where the job stands, whatever was before. */
-function changesOf(before: JobStatus | undefined, now: JobStatus | undefined): [event: string, data: unknown][] {
-  if (now === undefined) return [['gone', {}]];
-  const { stage, progress, ...rest } = now;
-  const { stage: stageBefore, progress: progressBefore, ...restBefore } = before ?? ({} as JobStatus);
-  if (before === undefined || JSON.stringify(rest) !== JSON.stringify(restBefore)) return [['state', now]];
-  const isOther = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
-  return [
-    ...(isOther(stage, stageBefore) ? [['stage', stage ?? null] as [string, unknown]] : []),
-    ...(isOther(progress, progressBefore) ? [['progress', progress ?? null] as [string, unknown]] : []),
-  ];
-}
-
-function linesOf(lastEventId: string | undefined): number {
-  const lines = /^\d{1,9}/.exec(lastEventId ?? '');
+function linesOf(lastEventId: string): number {
+  const lines = /^\d{1,9}(?=$|-)/.exec(lastEventId);
   return lines ? Number(lines[0]) : 0;
 }

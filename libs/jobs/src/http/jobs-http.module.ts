@@ -1,17 +1,19 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AcceptedReplies } from './accepted-replies.js';
 import { JobAccess } from './job-access.js';
-import { JobStreams } from './job-streams.js';
+import { DEFAULT_PACE, JobStreams, STREAM_PACE } from './job-streams.js';
 import { JobUrls } from './job-urls.js';
 import { JOBS_HTTP_OPTIONS, type JobsHttpOptions } from './jobs-http.options.js';
 import { JobResultController } from './job-result.controller.js';
 import { JobsController } from './jobs.controller.js';
+import { LongPolls } from './long-poll.js';
 import { TaskDurations } from './task-durations.js';
 
 /**
- * Endpoints to poll jobs by their id, and the answers made with {@link accepted}.
+ * Endpoints to poll, follow, list, cancel and redrive jobs, and the answers made with {@link accepted}.
  *
- * `GET /jobs/:id`, `POST /jobs/batch-status` and `DELETE /jobs/:id`, under the app's global prefix and in no version.
+ * `GET /jobs`, `GET /jobs/:id` (with `?wait=30s`), `GET /jobs/:id/events`, `GET /jobs/:id/tree`, `POST /jobs/batch-status`,
+ * `POST /jobs/:id/redrive` and `DELETE /jobs/:id`, under the app's global prefix and in no version.
  *
  * @example
  * ```ts
@@ -38,7 +40,9 @@ export class JobsHttpModule {
         AcceptedReplies,
         JobAccess,
         JobStreams,
+        LongPolls,
         TaskDurations,
+        { provide: STREAM_PACE, useValue: DEFAULT_PACE },
         { provide: JOBS_HTTP_OPTIONS, useValue: options },
       ],
     };

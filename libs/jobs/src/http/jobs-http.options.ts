@@ -1,13 +1,14 @@
 import type { JobStatus } from '../client/job-status.js';
 
 /** What a client wants to do with a job. @publicApi */
-export type JobAction = 'read' | 'result' | 'events' | 'tree' | 'cancel' | 'redrive';
+export type JobAction = 'read' | 'result' | 'list' | 'events' | 'tree' | 'cancel' | 'redrive';
 
 /** Options of {@link JobsHttpModule.forRoot}. @publicApi */
 export interface JobsHttpOptions {
   /**
    * Decides whether a request may do that with the job. Without it a job can be read by anyone who knows its id, and
-   * nothing else is allowed; with it, it decides about everything.
+   * nothing else is allowed; with it, it decides about everything. `'list'` is asked of each job that would be listed, and
+   * those that it denies are left out. `'events'` is asked when a stream is opened, which goes on until the job has ended.
    */
   authorize?: (request: unknown, job: JobStatus, action: JobAction) => boolean | Promise<boolean>;
   /**

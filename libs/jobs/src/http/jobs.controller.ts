@@ -13,46 +13,72 @@ import {
   UseFilters,
   VERSION_NEUTRAL,
 } from '@nestjs/common';
+import type { JobListPage } from '../client/job-list-options.js';
 import type { JobStatus } from '../client/job-status.js';
 import type { JobTree } from '../client/job-tree.js';
 import { accepted, type AcceptedJob } from './accepted.js';
 import { BackendUnavailableFilter } from './backend-unavailable.filter.js';
 import { JobAccess } from './job-access.js';
+import { JobErrorsFilter } from './job-errors.filter.js';
+import { readListQuery } from './list-query.js';
 import { JobStreams } from './job-streams.js';
 import { JOBS_PATH } from './job-urls.js';
-import { etagOf, isKnown, untilNews, waitOf } from './long-poll.js';
+import { etagOf, isKnown, LongPolls, waitOf } from './long-poll.js';
 import {
+  acceptedJobSchema,
   batchSchema,
   cancelledSchema,
   describeOperation,
+  EVENTS,
   idParameter,
+  ifNoneMatchParameter,
+  jobListSchema,
   jobStatusSchema,
   jobTreeSchema,
+  lastEventIdParameter,
+  listParameters,
   TagJobs,
+  waitParameter,
 } from './openapi.js';
-import { headerOf, takeReply, type PlatformReply, type PlatformRequest } from './platform.js';
+import type { PlatformReply, PlatformRequest } from './platform.js';
 import { TaskDurations } from './task-durations.js';
 
 const MAX_BATCH = 100;
 
 /** @internal */
 @Controller({ path: JOBS_PATH, version: VERSION_NEUTRAL })
-@UseFilters(BackendUnavailableFilter)
+@UseFilters(BackendUnavailableFilter, JobErrorsFilter)
 @TagJobs()
 export class JobsController {
   constructor(
     private readonly access: JobAccess,
     private readonly durations: TaskDurations,
     private readonly streams: JobStreams,
+    private readonly polls: LongPolls,
   ) {}
+
+  @Get()
+  @describeOperation({
+    summary: 'The jobs that fit, a page at a time',
+    parameters: listParameters,
+    responses: {
+      200: jobListSchema,
+      400: 'A parameter is not what it must be',
+      403: 'Lists are not allowed without an authorize function',
+    },
+  })
+  list(@Req() request: PlatformRequest): Promise<JobListPage> {
+    return this.access.list(request, readListQuery(request));
+  }
 
   @Get(':id')
   @describeOperation({
     summary: 'Where a job stands, with its result or error once it has ended; with ?wait=30s as soon as it has',
-    parameters: [idParameter],
+    parameters: [idParameter, waitParameter, ifNoneMatchParameter],
     responses: {
       200: jobStatusSchema,
       304: 'It is what If-None-Match names',
+      400: '`wait` is not a time',
       404: 'There is no such job, or it is not kept any more',
     },
   })
@@ -63,14 +89,14 @@ export class JobsController {
   ): Promise<JobStatus | undefined> {
     const wait = waitOf(request);
     const now = await this.access.require(request, id, 'read');
-    const status = await untilNews(this.access.watches, request, now, wait);
+    const status = await this.polls.untilNews(request, reply, now, wait);
     if (!status) throw new NotFoundException(`There is no job "${id}".`);
     const etag = etagOf(status);
     reply.header('ETag', etag);
     reply.header('Cache-Control', 'no-cache');
     if (!status.terminal) reply.header('Retry-After', String(this.durations.retryAfter(status)));
     this.durations.learn(status);
-    if (!isKnown(request, etag)) return status;
+    if (!isKnown(request, etag)) return this.access.placed(status);
     reply.status(304);
     return undefined;
   }
@@ -78,20 +104,17 @@ export class JobsController {
   @Get(':id/events')
   @describeOperation({
     summary: 'What becomes of a job, as server-sent events: state, stage, progress, log',
-    parameters: [idParameter],
+    parameters: [idParameter, lastEventIdParameter],
     responses: {
-      200: 'text/event-stream, to the end of the job',
+      200: { contentType: 'text/event-stream', schema: { type: 'string' }, description: EVENTS },
       204: 'Last-Event-ID is that of the end: there is nothing more',
       403: 'Events are not allowed to this client; without an authorize function, to none',
       404: 'There is no such job, or it is not kept any more',
     },
   })
   async follow(@Param('id') id: string, @Req() request: PlatformRequest, @Res() reply: unknown): Promise<void> {
-    await this.access.require(request, id, 'events');
-    const lastEventId = headerOf(request, 'last-event-id');
-    const { response, headers } = takeReply(reply);
-    if (JobStreams.hasEnded(lastEventId)) response.writeHead(204, headers).end();
-    else this.streams.start(id, response, headers, lastEventId);
+    const { terminal } = await this.access.require(request, id, 'events');
+    this.streams.start(id, terminal, request, reply);
   }
 
   @Get(':id/tree')
@@ -115,10 +138,10 @@ export class JobsController {
     summary: 'Does a job that failed again, as a new job',
     parameters: [idParameter],
     responses: {
-      202: 'The new job',
+      202: acceptedJobSchema,
       403: 'That is not allowed to this client; without an authorize function, to none',
       404: 'There is no such job, or it is not kept any more',
-      409: 'It has not failed, or is done again already',
+      409: 'It has not failed, or cannot be done again',
     },
   })
   async redrive(@Param('id') id: string, @Req() request: unknown): Promise<AcceptedJob> {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { BadRequestException } from '@nestjs/common';
+import { BadRequestException, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { JobStatus } from '../client/job-status.js';
-import type { JobWatches } from '../client/job-watches.js';
 import { parseDuration } from '../options/option-reader.js';
-import { headerOf, rawRequest, type PlatformRequest } from './platform.js';
+import { JobAccess } from './job-access.js';
+import { headerOf, isGone, onceGone, type PlatformRequest } from './platform.js';
 
 /** Milliseconds: proxies close what is silent for a minute. */
 const LONGEST_WAIT = 50_000;
@@ -14,10 +14,12 @@ export function etagOf(status: JobStatus): string {
   return `W/"${createHash('sha256').update(JSON.stringify(rest)).digest('base64url').slice(0, 22)}"`;
 }
 
-/** Whether a client has that already. @internal */
+/** Whether a client has that already. Proxies may have made a strong one of it. @internal */
 export function isKnown(request: PlatformRequest, etag: string): boolean {
   const known = headerOf(request, 'if-none-match');
-  return known !== undefined && known.split(',').some((each) => each.trim() === etag || each.trim() === '*');
+  if (known === undefined) return false;
+  const tags = known.split(',').map((each) => each.trim().replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(etag.replace(/^W\//, ''));
 }
 
 /** How long (ms) a client wants to wait for news. @throws {BadRequestException} @internal */
@@ -30,35 +32,49 @@ export function waitOf({ query }: PlatformRequest): number {
   throw new BadRequestException(`"wait" must be a time like 30s, at most ${LONGEST_WAIT / 1_000}s, but it is not.`);
 }
 
-/**
- * Waits until the job has ended or, for a client that knows a status of it, until it has another one; at most `wait` ms, and
- * not for clients that are gone. Undefined when there is no job any more.
- *
- * @internal
- */
-export function untilNews(
-  watches: JobWatches,
-  request: PlatformRequest,
-  status: JobStatus,
-  wait: number,
-): Promise<JobStatus | undefined> {
-  const knows = headerOf(request, 'if-none-match') !== undefined;
-  const isNews = (seen: JobStatus): boolean => seen.terminal || (knows && !isKnown(request, etagOf(seen)));
-  if (wait === 0 || isNews(status)) return Promise.resolve(status);
-  const { socket } = rawRequest(request);
-  return new Promise((resolve) => {
-    let last: JobStatus | undefined = status;
-    const end = (): void => {
-      stop();
-      clearTimeout(timer);
-      socket.off('close', end);
-      resolve(last);
-    };
-    const timer = setTimeout(end, wait);
-    socket.once('close', end);
-    const stop = watches.watch(status.id, (seen) => {
-      last = seen.status;
-      if (!last || isNews(last)) end();
+/** Requests that wait for news of a job. @internal */
+@Injectable()
+export class LongPolls implements OnModuleDestroy {
+  /** How to end each. */
+  private readonly waiting = new Set<() => void>();
+  private isClosed = false;
+
+  constructor(private readonly access: JobAccess) {}
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  /**
+   * Waits until the job has ended or, for a client that knows a status of it, until it has another one; at most `wait` ms,
+   * and not for clients that are gone. Undefined when there is no job any more.
+   */
+  untilNews(request: PlatformRequest, reply: unknown, status: JobStatus, wait: number): Promise<JobStatus | undefined> {
+    const knows = headerOf(request, 'if-none-match') !== undefined;
+    const isNews = (seen: JobStatus): boolean => seen.terminal || (knows && !isKnown(request, etagOf(seen)));
+    if (wait === 0 || this.isClosed || isNews(status) || isGone(request, reply)) return Promise.resolve(status);
+    return new Promise((resolve) => {
+      let last: JobStatus | undefined = status;
+      const end = (): void => {
+        this.waiting.delete(end);
+        clearTimeout(timer);
+        stopListening();
+        stopWatching();
+        resolve(last);
+      };
+      this.waiting.add(end);
+      const timer = setTimeout(end, wait);
+      const stopListening = onceGone(request, reply, end);
+      const stopWatching = this.access.watches.watch(status.id, (seen) => {
+        last = seen.status;
+        if (!last || isNews(last)) end();
+      });
     });
-  });
+  }
+
+  /** Or the server would wait for them. They answer what they know, and their clients ask again, elsewhere. */
+  onModuleDestroy(): void {
+    this.isClosed = true;
+    for (const end of this.waiting) end();
+  }
 }

@@ -13,12 +13,18 @@ const KEYS = {
 
 type Schema = Record<string, unknown>;
 
+interface OtherBody {
+  contentType: string;
+  schema: Schema;
+  description: string;
+}
+
 interface Operation {
   summary: string;
   parameters?: Schema[];
   body?: Schema;
-  /** By status: the schema of the body, or for an error what it means. */
-  responses: Record<number, Schema | string>;
+  /** By status: the schema of the body, or for an error what it means; for another body than JSON both, and its type. */
+  responses: Record<number, Schema | OtherBody | string>;
 }
 
 /** @internal */
@@ -31,8 +37,8 @@ export function describeOperation({ summary, parameters = [], body, responses }:
   // Swagger takes a body's schema as it is only beside a primitive type.
   const bodyParameter = body ? [{ in: 'body', type: String, required: true, schema: body }] : [];
   const described = Object.entries(responses).map(([status, response]) => {
-    const entry = typeof response === 'string' ? { description: response } : { description: '', schema: response };
-    return [status, entry] as const;
+    if (typeof response === 'string') return [status, { description: response }] as const;
+    return [status, 'contentType' in response ? otherBody(response as OtherBody) : withSchema(response)] as const;
   });
   const decorators = [
     SetMetadata(KEYS.operation, { summary }),
@@ -42,6 +48,14 @@ export function describeOperation({ summary, parameters = [], body, responses }:
   return (target, method, descriptor) => {
     for (const decorate of decorators) decorate(target, method, descriptor);
   };
+}
+
+function withSchema(schema: Schema): Schema {
+  return { description: '', schema };
+}
+
+function otherBody({ contentType, schema, description }: OtherBody): Schema {
+  return { description, content: { [contentType]: { schema } } };
 }
 
 const id = { type: 'string', example: 'default_0198c7a2-6d3e-7c41-9a55-3f0f6f1f2b11' };
@@ -70,6 +84,38 @@ const error = {
 /** @internal */
 export const idParameter: Schema = { name: 'id', in: 'path', required: true, schema: id };
 
+/** @internal */
+export const waitParameter: Schema = {
+  name: 'wait',
+  in: 'query',
+  required: false,
+  description:
+    'Answers when the job has ended, or is not what If-None-Match names any more; after this time at the latest. At most 50s.',
+  schema: { type: 'string', example: '30s' },
+};
+
+/** @internal */
+export const ifNoneMatchParameter: Schema = {
+  name: 'If-None-Match',
+  in: 'header',
+  required: false,
+  description: 'The ETag of an answer before',
+  schema: { type: 'string' },
+};
+
+/** @internal */
+export const lastEventIdParameter: Schema = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description: 'The id of the last event that the client has had. EventSource sends it by itself',
+  schema: { type: 'string' },
+};
+
+/** @internal */
+export const EVENTS =
+  '`state` (a job status), `stage`, `progress`, `log` (`{ line }`) and `gone` (the job is not kept any more), until the job has ended';
+
 const STATES = ['scheduled', 'pending', 'blocked', 'running', 'retrying', 'succeeded', 'failed', 'cancelled'];
 
 /** @internal */
@@ -80,6 +126,7 @@ export const jobStatusSchema: Schema = {
     task: { type: 'string' },
     queue: { type: 'string' },
     state: { type: 'string', enum: STATES },
+    position: { type: 'integer', minimum: 0, description: 'How many jobs of its queue are before one that is pending' },
     reason: { type: 'string', description: 'Why it was cancelled, or why there was nothing to do' },
     cancelRequested: { type: 'boolean', description: 'It has been asked to stop, and has not ended yet' },
     stage: { type: 'object', properties: { name: { type: 'string' }, meta: anything } },
@@ -126,6 +173,34 @@ export const jobStatusSchema: Schema = {
   },
   required: ['id', 'task', 'queue', 'state', 'attempt', 'maxAttempts', 'attempts', 'createdAt', 'tags', 'terminal'],
 };
+
+/** @internal */
+export const jobListSchema: Schema = {
+  type: 'object',
+  properties: {
+    jobs: { type: 'array', items: jobStatusSchema },
+    cursor: { type: 'string', description: 'For the next page; absent on the last one. A page may be short, or empty' },
+  },
+  required: ['jobs'],
+};
+
+function listParameter(name: string, schema: Schema, description: string): Schema {
+  return { name, in: 'query', required: false, description, schema };
+}
+
+/** @internal */
+export const listParameters: Schema[] = [
+  listParameter('task', { type: 'string', example: 'payment.*' }, 'A name, in which * and ? stand for others'),
+  {
+    ...listParameter('state', { type: 'array', items: { type: 'string', enum: STATES } }, 'One or several'),
+    style: 'form',
+    explode: false,
+  },
+  listParameter('tag', { type: 'string' }, 'One of the tags of the job'),
+  listParameter('queue', { type: 'string' }, 'A declared queue'),
+  listParameter('limit', { type: 'integer', minimum: 1, maximum: 100, default: 50 }, 'Jobs in the page'),
+  listParameter('cursor', { type: 'string' }, 'The cursor of the page before; with the same other parameters'),
+];
 
 /** @internal */
 export const jobTreeSchema: Schema = {

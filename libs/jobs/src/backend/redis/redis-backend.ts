@@ -17,7 +17,9 @@ import { countLogLines } from './count-log-lines.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
+import { positionOf } from './position-of.js';
 import { isRedisConnectionError } from './redis-errors.js';
+import { RedisJobSets } from './redis-job-sets.js';
 import { RedisKeptResults } from './redis-kept-results.js';
 import { RedisLedger } from './redis-ledger.js';
 import { RedisLimits } from './redis-limits.js';
@@ -63,6 +65,7 @@ export class RedisBackend implements QueueBackend {
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
   readonly resultTable = undefined;
+  readonly sets: RedisJobSets;
   readonly messages: FleetMessages;
   private readonly producer: Redis | Cluster;
   private readonly prefix: string;
@@ -97,6 +100,7 @@ export class RedisBackend implements QueueBackend {
     this.limits = new RedisLimits(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
+    this.sets = new RedisJobSets(this.producer);
     const line = new RedisMessageLine(this.producer, this.prefix, (options) => this.open(options), logger);
     this.messages = new FleetMessages(this, line, logger);
   }
@@ -140,6 +144,10 @@ export class RedisBackend implements QueueBackend {
 
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
     return countLogLines(this.producer, queue, jobIds);
+  }
+
+  positionOf(queue: Queue, jobId: string, most: number): Promise<number | undefined> {
+    return positionOf(this.producer, queue, jobId, most);
   }
 
   replaceUnbegun(queue: Queue, key: string, by: Replacement): Promise<Replaced | undefined> {

@@ -9,45 +9,19 @@ import {
   type FailedRow,
   type RedriveLink,
 } from '../failed-jobs.js';
+import { WALK_PAGE } from './sorted-set-page.js';
 
-/**
- * Redis sorts members of one score by their bytes. Lua compares strings by the server's locale, so that `<` would skip
- * some or give them twice.
- */
-const PAGE = `
+const PAGE = `${WALK_PAGE}
 local order, from, to, afterAt, afterId, most, reason, base = unpack(ARGV)
-local newest = order == 'newest'
-most = tonumber(most)
-local function isBefore(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
+local rows = {}
+walkPage(KEYS[1], order == 'newest', from, '(' .. to, afterAt, afterId, tonumber(most), function(id, at)
+  local excepted = 0
+  for _, said in ipairs({ 'failedReason', 'defa' }) do
+    local text = redis.call('HGET', base .. id, said)
+    if text and text:sub(1, #reason) == reason then excepted = 1 end
   end
-  return #a < #b
-end
-local function isOver(id, at)
-  if afterAt == '' or tonumber(at) ~= tonumber(afterAt) then return false end
-  if newest then return not isBefore(id, afterId) end
-  return not isBefore(afterId, id)
-end
-local command, low, high = 'ZRANGEBYSCORE', from, '(' .. to
-if newest then command, low, high = 'ZREVRANGEBYSCORE', high, low end
-local rows, offset = {}, 0
-repeat
-  local members = redis.call(command, KEYS[1], low, high, 'WITHSCORES', 'LIMIT', offset, most)
-  for i = 1, #members, 2 do
-    local id, at = members[i], members[i + 1]
-    if #rows < most and not isOver(id, at) then
-      local excepted = 0
-      for _, said in ipairs({ 'failedReason', 'defa' }) do
-        local text = redis.call('HGET', base .. id, said)
-        if text and text:sub(1, #reason) == reason then excepted = 1 end
-      end
-      rows[#rows + 1] = { id, at, excepted }
-    end
-  end
-  offset = offset + most
-until #members < 2 * most or #rows >= most
+  rows[#rows + 1] = { id, at, excepted }
+end)
 return rows`;
 
 /**

@@ -1,5 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { TaggedJob, TagIndex } from '../tag-index.js';
+import type { JobPlace } from '../job-sets.js';
+import type { TaggedJob, TagIndex, TagPage } from '../tag-index.js';
+import { readPlaces, SORTED_SET_PAGE } from './redis-job-sets.js';
 
 /** Entries that one call writes: Redis serves nobody else meanwhile. */
 const BATCH = 500;
@@ -59,6 +61,12 @@ export class RedisTagIndex implements TagIndex {
       cursor = next;
     } while (cursor !== '0');
     return [...ids].sort();
+  }
+
+  async page(tag: string, after: JobPlace | undefined, most: number): Promise<TagPage> {
+    const values = [Date.now(), after?.at ?? '+inf', after?.at ?? '', after?.id ?? '', most];
+    const jobs = readPlaces(await SORTED_SET_PAGE.run(this.client, [this.key(tag)], values));
+    return { jobs, next: jobs.length < most ? undefined : jobs.at(-1) };
   }
 
   /** With an underscore, which no queue has in its name: BullMQ's keys begin with that. */

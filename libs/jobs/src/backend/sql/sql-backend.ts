@@ -21,10 +21,12 @@ import { commonWorkerOptions } from '../worker-options.js';
 import { countLogLines } from './count-log-lines.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
+import { positionOf } from './position-of.js';
 import { readingTogether } from './reads-together.js';
 import { replaceUnbegun } from './replace-unbegun.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
+import { SqlJobSets } from './sql-job-sets.js';
 import { SqlKeptResults } from './sql-kept-results.js';
 import { SqlLedger } from './sql-ledger.js';
 import { SqlLimits } from './sql-limits.js';
@@ -62,6 +64,7 @@ export abstract class SqlBackend implements QueueBackend {
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
   readonly resultTable: SqlResultStore;
+  readonly sets: SqlJobSets;
   readonly messages: FleetMessages;
   private readonly factory: BackendFactory<RedisQueueBackend>;
 
@@ -78,6 +81,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
     this.resultTable = new SqlResultStore(pool);
+    this.sets = new SqlJobSets(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
     const factory: BackendFactory<WindowedQueueBackend, SqlPool> = (name, options) =>
       new WindowedQueueBackend(new SqlConnection(readingTogether(pool), schema), name, options);
@@ -121,6 +125,10 @@ export abstract class SqlBackend implements QueueBackend {
 
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
     return countLogLines(this.pool, queue, jobIds);
+  }
+
+  positionOf(queue: Queue, jobId: string, most: number): Promise<number | undefined> {
+    return positionOf(this.pool, queue, jobId, most);
   }
 
   replaceUnbegun(

@@ -1,5 +1,6 @@
 import type { PgQueryable } from 'bullmq';
-import type { TaggedJob, TagIndex } from '../tag-index.js';
+import type { JobPlace } from '../job-sets.js';
+import type { TaggedJob, TagIndex, TagPage } from '../tag-index.js';
 
 /**
  * Of what has expired, in the whole ledger, twice as much is deleted as is written: so it does not pile up. An entry that
@@ -31,6 +32,12 @@ const LIST = `
 SELECT key FROM jobs_ledger WHERE collection = 'tag:' || $1 AND expires_at > clock_timestamp()
 ORDER BY key COLLATE "C"`;
 
+/** By the order of the primary key, which is that of the database's language. Ids begin with the queue, and then sort by time. */
+const PAGE = `
+SELECT key FROM jobs_ledger
+ WHERE collection = 'tag:' || $1 AND expires_at > clock_timestamp() AND ($2::text IS NULL OR key < $2::text)
+ ORDER BY key DESC LIMIT $3`;
+
 /** Rows of the ledger, a collection for each tag. @internal */
 export class SqlTagIndex implements TagIndex {
   constructor(private readonly sql: PgQueryable) {}
@@ -46,5 +53,11 @@ export class SqlTagIndex implements TagIndex {
   async jobsWith(tag: string): Promise<string[]> {
     const { rows } = await this.sql.query<{ key: string }>(LIST, [tag]);
     return rows.map(({ key }) => key);
+  }
+
+  async page(tag: string, after: JobPlace | undefined, most: number): Promise<TagPage> {
+    const { rows } = await this.sql.query<{ key: string }>(PAGE, [tag, after?.id ?? null, most]);
+    const jobs = rows.map(({ key }) => ({ id: key, at: 0 }));
+    return { jobs, next: jobs.length < most ? undefined : jobs.at(-1) };
   }
 }

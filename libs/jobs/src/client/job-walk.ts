@@ -1,27 +1,25 @@
-import type { FailedJob, FailedPage, FailedRange } from '../backend/failed-jobs.js';
-import { queueOfJobId } from '../client/job-id.js';
+import type { JobPage, JobPlace, PlacedJob } from '../backend/job-sets.js';
 
 /** @internal */
-export type ReadPage = (queue: string, after: FailedRange['after']) => Promise<FailedPage>;
+export type ReadPage = (queue: string, after: JobPlace | undefined) => Promise<JobPage>;
 
 /** One queue's jobs, a page at a time. */
 class Lane {
-  private jobs: FailedJob[] = [];
+  private jobs: readonly PlacedJob[] = [];
   private taken = 0;
   private isOver = false;
 
   constructor(
     private readonly queue: string,
     private readonly read: ReadPage,
-    private after: FailedRange['after'],
+    private after: JobPlace | undefined,
   ) {}
 
   /** The next job; undefined at the end. */
-  async head(): Promise<FailedJob | undefined> {
+  async head(): Promise<PlacedJob | undefined> {
     while (this.taken === this.jobs.length && !this.isOver) {
       const { jobs, next } = await this.read(this.queue, this.after);
-      // Whatever was added past this library has an id by which nobody could ask for it.
-      this.jobs = jobs.filter(({ id }) => queueOfJobId(id) === this.queue);
+      this.jobs = jobs;
       this.taken = 0;
       this.after = next;
       this.isOver = next === undefined;
@@ -41,13 +39,13 @@ class Lane {
  */
 export async function* walk(
   queues: readonly string[],
-  order: FailedRange['order'],
-  after: FailedRange['after'],
+  order: 'newest' | 'oldest',
+  after: JobPlace | undefined,
   read: ReadPage,
-): AsyncGenerator<FailedJob> {
+): AsyncGenerator<PlacedJob> {
   const lanes = queues.map((queue) => new Lane(queue, read, after));
   for (;;) {
-    let first: { lane: Lane; job: FailedJob } | undefined;
+    let first: { lane: Lane; job: PlacedJob } | undefined;
     for (const lane of lanes) {
       const job = await lane.head();
       if (job && (!first || comesBefore(job, first.job, order))) first = { lane, job };
@@ -86,7 +84,7 @@ export async function* ahead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
 }
 
 /** Ids are ASCII, so that this is the order of their bytes, in which the stores sort them. */
-function comesBefore(a: FailedJob, b: FailedJob, order: FailedRange['order']): boolean {
+function comesBefore(a: JobPlace, b: JobPlace, order: 'newest' | 'oldest'): boolean {
   const isOlder = a.at === b.at ? a.id < b.id : a.at < b.at;
   return order === 'oldest' ? isOlder : !isOlder;
 }
