@@ -18,7 +18,7 @@ const GATHERED = 50;
 const MOST_TOGETHER = 100;
 /** Jobs of which something was heard that was not looked into yet. */
 const MOST_HEARD = 10_000;
-/** Unfinished jobs of which it is remembered what was told. */
+/** Jobs of which it is remembered what was told, those that were heard of last. */
 const MOST_REMEMBERED = 10_000;
 
 /** From which of the engine's events it is made what listeners want. */
@@ -147,10 +147,10 @@ export class FleetEvents {
       const found = await this.reader.find(queue, id);
       if (!found) return [];
       const status = readStatus(found.job, found.state);
-      const before = this.told.get(id) ?? toldBefore(status, this.listensSince);
-      const told = eventsOf(events, found.job, status, before);
-      this.remember(id, status.terminal ? undefined : before);
-      return told;
+      const known = this.told.get(id);
+      const told = known?.madeAt === found.job.timestamp ? known : toldBefore(found.job, status, this.listensSince);
+      this.remember(id, told);
+      return eventsOf(events, found.job, status, told);
     } catch (error) {
       this.logger.debug(`No listener is told what happened to job ${id}: ${(error as Error).message}`);
       return [];
@@ -163,9 +163,8 @@ export class FleetEvents {
     return this.events.wants('fleet', 'retrying', 'snoozed');
   }
 
-  private remember(id: string, told: ToldOfJob | undefined): void {
+  private remember(id: string, told: ToldOfJob): void {
     this.told.delete(id);
-    if (!told) return;
     this.told.set(id, told);
     if (this.told.size > MOST_REMEMBERED) this.told.delete(this.told.keys().next().value!);
   }

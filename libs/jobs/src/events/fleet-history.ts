@@ -14,6 +14,10 @@ export type EngineEvent =
 
 /** What was told of a job before, so that nothing is told twice. @internal */
 export interface ToldOfJob {
+  /** When (ms since the epoch) the job was made: another one may have its id later. */
+  readonly madeAt: number;
+  /** Its end was told, and nothing comes after that. */
+  isOver: boolean;
   /** The last attempt whose beginning was told. */
   started: number;
   /** The last attempt whose failure was told. */
@@ -24,9 +28,10 @@ export interface ToldOfJob {
 }
 
 /** Of a job that was not heard of yet: what failed before anybody listened is no news. @internal */
-export function toldBefore(status: JobStatus, listensSince: number): ToldOfJob {
+export function toldBefore({ timestamp }: StoredJob, status: JobStatus, listensSince: number): ToldOfJob {
   const old = status.attempts.filter(({ endedAt }) => endedAt !== null && Date.parse(endedAt) < listensSince);
-  return { started: 0, retried: old.at(-1)?.attempt ?? 0, stage: '', progress: '' };
+  const retried = old.at(-1)?.attempt ?? 0;
+  return { madeAt: timestamp, isOver: false, started: 0, retried, stage: '', progress: '' };
 }
 
 /**
@@ -42,6 +47,7 @@ export function eventsOf(
   status: JobStatus,
   told: ToldOfJob,
 ): JobEvent[] {
+  if (told.isOver) return [];
   const events: JobEvent[] = [];
   /** An attempt that began, of which is not known yet which one it was. */
   let begun = false;
@@ -73,8 +79,9 @@ export function eventsOf(
       case 'failed': {
         begin(hasRun(job, status) ? status.attempt : undefined);
         const end = endEvent(job, status);
-        if (end) events.push(end);
-        break;
+        if (!end) break;
+        Object.assign(told, { isOver: true, stage: '', progress: '' });
+        return [...events, end];
       }
       case 'stalled': {
         const left = stalledEvent(job, status);
