@@ -5,6 +5,7 @@ import { JobReader } from '../../libs/jobs/src/client/job-reader.js';
 import { JobSender } from '../../libs/jobs/src/client/job-sender.js';
 import type { PreparedJob } from '../../libs/jobs/src/client/prepared-job.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
+import { JobEvents } from '../../libs/jobs/src/events/job-events.js';
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
 import { backends, redisUrl, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -66,7 +67,8 @@ describe.each(backends)('jobs that $name refuses', (backend) => {
       prepared('default_3', '\u0000'),
     ];
     const reader = new JobReader(queues, store, options);
-    const sender = new JobSender(queues, store, reader, { connectTimeout: 10_000, keepFor: 1_000, taggedFor: 1_000 });
+    const times = { connectTimeout: 10_000, keepFor: 1_000, taggedFor: 1_000 };
+    const sender = new JobSender(queues, store, reader, new JobEvents(), times);
     const refusals = await sender.sendMany(sent, undefined);
     const states = await Promise.all(sent.map(({ id, queue }) => queues.get(queue).getJobState(id)));
     expect(refusals.map((refusal) => refusal instanceof Error)).toEqual(states.map((state) => state === 'unknown'));

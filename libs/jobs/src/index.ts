@@ -86,6 +86,10 @@ export {
   type OnFailureOptions,
   type PayloadOfTasks,
 } from './failure/on-failure.decorator.js';
+export { OnJobEvent, type JobEventDecorator, type OnJobEventOptions } from './events/on-job-event.decorator.js';
+export type { JobEvent, JobEventMap, JobEventName } from './events/job-event.js';
+export type { JobEventScope } from './events/listener-metadata.js';
+export { InvalidEventListenerError } from './events/event-listener.error.js';
 export type { JobFailure } from './failure/job-failure.js';
 export { DeadLetters, type DeadLetterPage } from './dead-letters/dead-letters.js';
 export type { DeadLetter } from './dead-letters/dead-letter.js';

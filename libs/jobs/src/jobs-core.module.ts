@@ -25,6 +25,8 @@ import { Routing } from './client/routing.js';
 import { DeadLetterReader } from './dead-letters/dead-letter-reader.js';
 import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
+import { JobEvents } from './events/job-events.js';
+import { ListenerExplorer } from './events/listener.explorer.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
 import { JobResults } from './results/job-results.js';
 import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
@@ -87,6 +89,8 @@ import { TaskSettings } from './task/task.settings.js';
     TaskSettings,
     TaskExplorer,
     TaskRegistry,
+    ListenerExplorer,
+    JobEvents,
     Queues,
     JobReader,
     QueueHints,
@@ -133,6 +137,7 @@ import { TaskSettings } from './task/task.settings.js';
     RESOLVED_OPTIONS,
     QUEUE_BACKEND,
     TaskRegistry,
+    JobEvents,
     Queues,
     JobReader,
     BackgroundWork,
@@ -166,6 +171,8 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
   constructor(
     private readonly explorer: TaskExplorer,
     private readonly registry: TaskRegistry,
+    private readonly listeners: ListenerExplorer,
+    private readonly events: JobEvents,
     private readonly limits: LimitDeclarations,
     private readonly routing: Routing,
     private readonly schedules: ScheduleDeclarations,
@@ -183,6 +190,7 @@ export class JobsCoreModule extends ConfigurableModuleClass implements OnModuleI
       const tasks = this.explorer.explore();
       const adopted = await this.adopt(tasks);
       this.registry.fill([...tasks, ...adopted.tasks]);
+      this.events.fill(this.listeners.explore());
       this.limits.declareAll();
       await this.routing.open();
       await this.schedules.read(adopted.schedules);

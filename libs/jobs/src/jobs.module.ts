@@ -1,5 +1,7 @@
 import { Module, SetMetadata, type DynamicModule } from '@nestjs/common';
 import { DeadLetterSweeper } from './dead-letters/dead-letter-sweeper.js';
+import { AttemptEvents } from './events/attempt-events.js';
+import { FleetEvents } from './events/fleet-events.js';
 import { RunningJobs } from './execution/running-jobs.js';
 import { TaskContextCreator } from './execution/task-context.creator.js';
 import { TaskExecutor } from './execution/task.executor.js';
@@ -48,6 +50,8 @@ import { WorkerPresence } from './worker/worker-presence.js';
 @SetMetadata(HOLDS_WORKERS, true)
 @Module({
   providers: [
+    AttemptEvents,
+    FleetEvents,
     RunningJobs,
     TaskContextCreator,
     FailureOrigins,

@@ -5,6 +5,8 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import type { TaggedJob } from '../backend/tag-index.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
+import { JobEvents } from '../events/job-events.js';
+import type { SentJob } from '../events/told-events.js';
 import type { JobPlace } from './canvas-part.js';
 import { jobsOf, type FlowJob } from './flow-job.js';
 
@@ -20,13 +22,14 @@ export class CanvasFlows {
   constructor(
     private readonly queues: Queues,
     private readonly client: JobsClient,
+    private readonly events: JobEvents,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
   ) {}
 
   /** In one step, all or none; those that are there already, by their ids, stay. */
   async add(flow: FlowJob): Promise<void> {
     await this.tag([flow]);
-    await this.client.reach(() => this.producer.add(flow as EngineFlow));
+    await this.send([flow], () => this.producer.add(flow as EngineFlow));
   }
 
   /** As children of a job, some at a time; each flow is there wholly or not at all. */
@@ -55,7 +58,15 @@ export class CanvasFlows {
     await this.tag(page);
     const parent = { id, queue: this.queues.get(q).qualifiedName };
     const flows = page.map((flow) => ({ ...flow, opts: { ...flow.opts, parent } }));
-    await this.client.reach(() => this.producer.addBulk(flows as EngineFlow[]));
+    await this.send(page, () => this.producer.addBulk(flows as EngineFlow[]));
+  }
+
+  private send(flows: readonly FlowJob[], send: () => Promise<unknown>): Promise<unknown> {
+    return this.events.sending(
+      sentJobs(flows),
+      () => this.client.reach(send),
+      () => true,
+    );
   }
 
   /** Before the jobs are sent: what is in the index and was never stored does no harm. */
@@ -72,4 +83,8 @@ export class CanvasFlows {
   private get producer(): FlowProducer {
     return this.queues.flows();
   }
+}
+
+function* sentJobs(flows: readonly FlowJob[]): Generator<SentJob> {
+  for (const { queueName: queue, name, data, opts } of jobsOf(flows)) yield { id: opts.jobId, queue, name, data, opts };
 }

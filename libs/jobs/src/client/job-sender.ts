@@ -4,6 +4,7 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import type { SqlTransaction } from '../backend/sql-transaction.js';
 import type { TaggedJob } from '../backend/tag-index.js';
 import { withTimeout } from '../backend/with-timeout.js';
+import type { JobEvents } from '../events/job-events.js';
 import { DuplicateJobError } from './client.errors.js';
 import { created, FirstOfItsId, type Sent } from './first-of-its-id.js';
 import type { JobReader } from './job-reader.js';
@@ -30,6 +31,7 @@ export class JobSender {
     private readonly queues: Queues,
     private readonly backend: QueueBackend,
     reader: JobReader,
+    private readonly events: JobEvents,
     private readonly options: {
       readonly connectTimeout: number;
       readonly keepFor: number;
@@ -50,7 +52,11 @@ export class JobSender {
     };
     if (job.data.t) await this.tag([job], transaction, deadline);
     if (transaction) return this.within(transaction, job.queue, send);
-    return this.reach(() => send(this.queues.get(job.queue)), deadline);
+    return this.events.sending(
+      [job],
+      () => this.reach(() => send(this.queues.get(job.queue)), deadline),
+      (sent) => sent.created,
+    );
   }
 
   /**
@@ -59,7 +65,20 @@ export class JobSender {
    *
    * @throws what kept the tags from being written, and nothing was sent; in a transaction, what a statement failed with.
    */
-  async sendMany(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<(Sent | Error)[]> {
+  sendMany(jobs: readonly PreparedJob[], transaction: SqlTransaction | undefined): Promise<(Sent | Error)[]> {
+    const send = (): Promise<(Sent | Error)[]> => this.sendAll(jobs, transaction);
+    // Of those in a transaction only the caller knows whether they will be there.
+    if (transaction) return send();
+    return this.events.sending(jobs, send, (outcomes, n) => {
+      const sent = outcomes[n]!;
+      return !(sent instanceof Error) && sent.created;
+    });
+  }
+
+  private async sendAll(
+    jobs: readonly PreparedJob[],
+    transaction: SqlTransaction | undefined,
+  ): Promise<(Sent | Error)[]> {
     this.queues.assertOpen();
     const deadline = this.deadline();
     await this.tag(jobs, transaction, deadline);

@@ -3,6 +3,7 @@ import { BackendUnavailableError } from '../backend/backend.errors.js';
 import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
+import { JobEvents } from '../events/job-events.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { isReference, KeptElsewhere } from '../results/result-reference.js';
@@ -68,12 +69,13 @@ export class JobsClient implements JobOperations {
     settings: TaskSettings,
     routing: Routing,
     private readonly results: StoredResults,
+    events: JobEvents,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     this.preparer = new JobPreparer(settings, routing, options);
     this.taggedFor = Math.max(options.keepFor, options.keepFailedFor) + LONGEST_WAIT;
-    this.sender = new JobSender(queues, backend, reader, { ...options, taggedFor: this.taggedFor });
+    this.sender = new JobSender(queues, backend, reader, events, { ...options, taggedFor: this.taggedFor });
     this.canceller = new JobCanceller(queues, backend, reader, this.sender);
   }
 

@@ -162,6 +162,7 @@ export class JobContext extends RunningAttempt implements CurrentJob {
       requireText('the name of a stage', name, LONGEST_STAGE);
       const stage = meta === undefined ? { name } : { name, meta: requireJson('the meta of stage()', meta) };
       await this.write({ stage });
+      this.events?.says(this.stored, this.attempt, { stage });
     });
   }
 
@@ -175,6 +176,7 @@ export class JobContext extends RunningAttempt implements CurrentJob {
       const isAllowed = typeof value === 'number' ? value >= 0 && value <= 100 : isObject(value);
       if (!isAllowed) throw invalidArgument('progress', 'a number from 0 to 100 or an object', value);
       await this.write({ progress: requireJson('progress', value) });
+      this.events?.says(this.stored, this.attempt, { progress: value });
     });
   }
 

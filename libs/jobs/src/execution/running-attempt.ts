@@ -1,6 +1,7 @@
 import { JobCancelledError } from '../client/client.errors.js';
 import type { StoredJob } from '../client/envelope.js';
 import type { Tell } from '../client/tell.js';
+import type { AttemptEvents } from '../events/attempt-events.js';
 import { AttemptClaim } from './attempt-claim.js';
 import { AttemptGate } from './attempt-gate.js';
 import { isControlException, Park, Skip, type ControlException } from './control-exceptions.js';
@@ -22,6 +23,8 @@ export abstract class RunningAttempt extends JobFacts {
   onCancel: (() => void) | undefined;
   /** Called when the attempt is ended while its code runs on. @internal */
   onCutOff: ((reason: Error) => void) | undefined;
+  /** Undefined while no listener of this process wants to hear of attempts. @internal */
+  events: AttemptEvents | undefined;
   /** @internal */
   readonly gate: AttemptGate;
 
@@ -165,6 +168,7 @@ export abstract class RunningAttempt extends JobFacts {
 
   /** Something to wait for before the method may begin. @internal */
   begin(): Promise<void> | undefined {
+    this.events?.begins(this.stored);
     return this.gate.begin(this.says);
   }
 

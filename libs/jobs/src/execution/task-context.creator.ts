@@ -1,10 +1,11 @@
-import { Injectable, Logger, type Type } from '@nestjs/common';
-import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core';
+import { Injectable, Logger } from '@nestjs/common';
+import { ExternalContextCreator } from '@nestjs/core';
 import { JobLimits } from '../limits/job-limits.js';
 import { ScheduleTurns } from '../schedule/schedule-turns.js';
 import { PARAMETER_TYPES, PARAMETERS_METADATA } from '../task/payload.decorator.js';
 import { parsePayload, parseResult } from '../task/schema-check.js';
-import type { ProviderWrapper, TaskDefinition } from '../task/task-definition.js';
+import { isStatic, resolveFor } from '../task/provider-instance.js';
+import type { TaskDefinition } from '../task/task-definition.js';
 import { withControlRecord } from './control-record.js';
 import { JOBS_CONTEXT_TYPE } from './execution-context.js';
 import { globalEnhancersOf } from './global-enhancers.js';
@@ -106,23 +107,6 @@ export class TaskContextCreator {
       JOBS_CONTEXT_TYPE,
     ) as TaskHandler;
   }
-}
-
-/** A transient provider's own instance is made without its dependencies. */
-function isStatic(provider: ProviderWrapper): boolean {
-  return provider.isDependencyTreeStatic() && !provider.isTransient;
-}
-
-async function resolveFor(
-  provider: ProviderWrapper,
-  context: JobContext,
-): Promise<{ instance: object; contextId: { id: number } }> {
-  const hostModule = provider.host?.getProviderByKey(ModuleRef).instance as ModuleRef;
-  const contextId = ContextIdFactory.getByRequest(context);
-  const request = provider.isDependencyTreeDurable() ? contextId.payload : context;
-  hostModule.registerRequestByContextId(request, contextId);
-  const instance = await hostModule.resolve<object>(provider.token as Type<object>, contextId, { strict: true });
-  return { instance, contextId };
 }
 
 /**

@@ -15,6 +15,7 @@ import {
 import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
+import { AttemptEvents } from '../events/attempt-events.js';
 import { FailureOrigins } from '../failure/failure-origins.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -56,6 +57,7 @@ export class TaskExecutor {
     private readonly members: CanvasMembers,
     private readonly placer: CanvasPlacer,
     private readonly alarms: ScheduleAlarms,
+    private readonly events: AttemptEvents,
     queues: Queues,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -107,6 +109,7 @@ export class TaskExecutor {
     payload = job.data.p,
   ): AttemptOutcome | Promise<AttemptOutcome> {
     const context = new JobContext(job, this.client, this.claims, tell, this.placer);
+    if (this.events.areHeard) context.events = this.events;
     this.running.add(context);
     // Others may have blocked this process, or it was frozen, since the job was fetched.
     const doubt = context.claimInDoubt();

@@ -6,6 +6,7 @@ import { CALLERS_ID, callersJobId } from '../client/job-id.js';
 import { retention } from '../client/prepared-job.js';
 import { Queues } from '../client/queues.js';
 import { REFUSED_FOR, type Tell } from '../client/tell.js';
+import { JobEvents } from '../events/job-events.js';
 import { UnknownTaskError } from '../execution/execution.errors.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -16,7 +17,7 @@ import { failureAhead, type JobFailure } from './job-failure.js';
 interface EngineJob {
   readonly name: string;
   readonly data: JobEnvelope;
-  readonly opts: EngineOptions;
+  readonly opts: EngineOptions & { readonly jobId: string };
 }
 
 /** By then the failure is stored, most often; without it, a handler job would be fetched and put back first. */
@@ -30,6 +31,7 @@ export class FailureIntents {
   constructor(
     private readonly handlers: FailureHandlers,
     private readonly queues: Queues,
+    private readonly events: JobEvents,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
@@ -77,9 +79,12 @@ export class FailureIntents {
     for (const queueName of new Set(handlers.map(({ queue }) => queue))) {
       const ofQueue = handlers.filter(({ queue }) => queue === queueName);
       const jobs = ofQueue.map((handler) => this.jobOf(handler, job, failure));
-      await tell(async () => {
-        await this.queues.get(queueName).addBulk(jobs);
-      }, REFUSED_FOR);
+      const add = (): Promise<void> =>
+        tell(async () => {
+          await this.queues.get(queueName).addBulk(jobs);
+        }, REFUSED_FOR);
+      const sent = jobs.map((each) => ({ ...each, id: each.opts.jobId, queue: queueName }));
+      await this.events.sending(sent, add, () => true);
     }
   }
 

@@ -1,6 +1,8 @@
 import { isClass } from '../retry/error-match.js';
-import { declareTask, nameOfPlace, type TaskMethodDecorator } from '../task/task.decorator.js';
-import { TASK_NAME, type TaskOptions } from '../task/task-options.js';
+import { declareTask, type TaskMethodDecorator } from '../task/task.decorator.js';
+import { nameOfPlace } from '../task/task-method.js';
+import type { TaskOptions } from '../task/task-options.js';
+import { patternOfTask } from '../task/task-selection.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { InvalidTaskError } from '../task/task.errors.js';
 import type { FailureRule } from './failure-rule.js';
@@ -116,7 +118,7 @@ function ruleOf(filter: OnFailureFilter, place: string): FailureRule {
   return {
     tasks: listOf(
       filter.tasks,
-      patternOf,
+      patternOfTask,
       place,
       'tasks',
       "what task(Class, 'method') gives, or patterns like 'mail.*'",
@@ -141,12 +143,6 @@ function listOf<T>(
     const hint = entry === undefined ? ' It is undefined: is its file imported in a circle?' : '';
     throw invalid(place, `something else in "${key}[${n}]" than what can stand there.${hint}`, fix);
   });
-}
-
-function patternOf(task: FailingTask): string | undefined {
-  if (typeof task === 'string') return TASK_NAME.test(task) ? task : undefined;
-  // The name of a task may have the characters of patterns in it; a pattern matches itself all the same.
-  return typeof task?.name === 'string' && 'options' in task ? task.name : undefined;
 }
 
 function nameOf(error: HandledError): string | undefined {

@@ -3,15 +3,9 @@ import { describeParameters } from './payload.decorator.js';
 import { assertSchema, type OutputOf, type StandardSchemaV1 } from './standard-schema.js';
 import type { TaskContract } from './task-contract.js';
 import { IS_SCHEDULED, writeTask, type TaskMetadata } from './task-metadata.js';
+import { assertInstanceMethod, markAsEntry, nameOfPlace } from './task-method.js';
 import type { ContractTaskOptions, TaskOptions } from './task-options.js';
 import { InvalidTaskError } from './task.errors.js';
-
-/**
- * By this Nest knows classes that are called from outside, as it knows controllers. Only to those does it give global
- * enhancers in request scope, which would be passed over else, and transient ones with their dependencies. The literal,
- * because Nest 11 exports the constant nowhere.
- */
-const ENTRY_PROVIDER = '__entryProvider__';
 
 /**
  * Decorates a method that takes a `Received` first and returns a `Returned`, at once, as a Promise or as an Observable.
@@ -86,10 +80,10 @@ export function declareTask(
   descriptor: { readonly value?: unknown } | undefined,
   metadata: TaskMetadata,
 ): void {
-  assertInstanceMethod(target, method, descriptor);
+  assertInstanceMethod(target, method, descriptor, InvalidTaskError);
   writeTask(descriptor.value, metadata, nameOfPlace(target, method));
   describeParameters(target, method);
-  Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
+  markAsEntry(target);
 }
 
 /**
@@ -102,37 +96,13 @@ export function declareScheduledTask(
   method: string | symbol,
   descriptor: { readonly value?: unknown } | undefined,
 ): object {
-  assertInstanceMethod(target, method, descriptor);
+  assertInstanceMethod(target, method, descriptor, InvalidTaskError);
   Reflect.defineMetadata(IS_SCHEDULED, true, descriptor.value);
   describeParameters(target, method);
-  Reflect.defineMetadata(ENTRY_PROVIDER, true, target.constructor);
+  markAsEntry(target);
   return descriptor.value;
 }
 
 function isContract(value: TaskOptions | TaskContract): value is TaskContract {
   return 'isContract' in value;
-}
-
-/** For messages. @internal */
-export function nameOfPlace(target: object, method: string | symbol): string {
-  if (typeof target === 'function') return `${target.name}.${String(method)}`;
-  const { name } = target.constructor;
-  return typeof method === 'symbol' ? `${name}[${String(method)}]` : `${name}.${method}`;
-}
-
-function assertInstanceMethod(
-  target: object,
-  method: string | symbol,
-  descriptor: { readonly value?: unknown } | undefined,
-): asserts descriptor is { readonly value: object } {
-  const place = nameOfPlace(target, method);
-  if (typeof target === 'function') {
-    throw new InvalidTaskError(place, 'is static', 'Make it a method of the instances');
-  }
-  if (typeof method === 'symbol') {
-    throw new InvalidTaskError(place, 'is named by a symbol', 'Give the method a name that is a string');
-  }
-  if (typeof descriptor?.value !== 'function') {
-    throw new InvalidTaskError(place, 'is a getter or a property', 'Make it a method: a job calls it with its payload');
-  }
 }

@@ -4,6 +4,7 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { policyDecoratorsOf } from './method-policies.js';
 import { nestDecoratorOf, nestScheduleOf } from './nest-schedule-metadata.js';
+import { prototypeOf } from './provider-instance.js';
 import type { TaskDefinition, ProviderWrapper } from './task-definition.js';
 import { readTask } from './task-metadata.js';
 import { TASK_NAME, TASK_NAME_RULE } from './task-options.js';
@@ -158,17 +159,4 @@ function assertHandler(
     throw new InvalidTaskError(place, `has ${decorator}, and so has another controller of this name`, fix);
   }
   known.set(place, type);
-}
-
-/** Of the class where there is one: a request-scoped provider has no instance at boot. */
-function prototypeOf(provider: ProviderWrapper): object | undefined {
-  const instance: unknown = provider.instance;
-  if (typeof instance === 'object' && instance !== null)
-    return prototypeWithConstructor(Object.getPrototypeOf(instance));
-  return prototypeWithConstructor((provider.metatype as { prototype?: unknown } | null)?.prototype);
-}
-
-function prototypeWithConstructor(prototype: unknown): object | undefined {
-  if (typeof prototype !== 'object' || prototype === null || prototype === Object.prototype) return undefined;
-  return typeof prototype.constructor === 'function' ? prototype : undefined;
 }

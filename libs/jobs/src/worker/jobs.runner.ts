@@ -14,7 +14,9 @@ import { BackgroundWork } from '../client/background-work.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
 import { Queues } from '../client/queues.js';
 import { isLossOfJob, type Tell } from '../client/tell.js';
-import { isUnrun, isUnwanted } from '../execution/attempt-outcome.js';
+import { AttemptEvents } from '../events/attempt-events.js';
+import { FleetEvents } from '../events/fleet-events.js';
+import { isUnrun, isUnwanted, type AttemptOutcome } from '../execution/attempt-outcome.js';
 import { JobsShutdownError } from '../execution/execution.errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
 import { TaskExecutor } from '../execution/task.executor.js';
@@ -84,6 +86,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly watchdog: Watchdog,
     private readonly lag: EventLoopLag,
     private readonly report: BootReport,
+    private readonly events: AttemptEvents,
+    private readonly fleetEvents: FleetEvents,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
@@ -101,6 +105,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.draining) return;
     for (const queue of this.options.workedQueues) this.start(queue);
     this.report.log();
+    this.fleetEvents.start();
     this.presence.start();
     if (this.workers.size === 0) return;
     this.cancels.start();
@@ -159,6 +164,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     worker.on('lockRenewalFailed', (jobIds) => {
       for (const id of jobIds) this.verifyClaim(id);
     });
+    this.events.watch(worker);
     worker.on('failed', (job) => {
       if (job && job.finishedOn === undefined) this.cancels.lookAtDelayed(queue, job.id!, job.delay);
     });
@@ -171,11 +177,12 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async process(held: HeldJob): Promise<unknown> {
     this.held.add(held);
+    let outcome: AttemptOutcome | undefined;
     try {
       // Its fetch was under way when the fetching was stopped.
       if (this.isInterrupting) return await this.letGo(held);
       const tell: Tell = (work, insistFor) => this.whileAway(held, work, insistFor);
-      const outcome = await this.executor.execute(held.job, tell);
+      outcome = await this.executor.execute(held.job, tell);
       if (this.isInterrupting) {
         if (isUnwanted(outcome)) return await this.letGo(held);
         // Another process may run it by now; BullMQ would refuse whatever we say of it.
@@ -186,7 +193,10 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       const reported = reportOutcome(held, outcome, tell, this.reporting);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
-      if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);
+      if (error instanceof DelayedError) {
+        if (outcome?.kind === 'snoozed') this.events.snoozed(held.job, outcome);
+        this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);
+      }
       throw error;
     } finally {
       this.held.delete(held);
@@ -254,6 +264,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.logLeftRunning();
     await settlesWithin(this.options.connectTimeout, this.cancels.stop());
     this.lag.stop();
+    await this.fleetEvents.stop();
     await leaving;
   }
 
