@@ -41,11 +41,7 @@ describe.each(backends)('live status on $name', (backend) => {
       providers: [Reports],
       imports: [
         JobsHttpModule.forRoot(options),
-        JobsModule.forRoot({
-          connection: backend.connection()!,
-          namespace: ownNamespace(backend),
-          connectTimeout: '10s',
-        }),
+        JobsModule.forRoot({ connection: backend.connection()!, namespace: ownNamespace(backend), connectTimeout: '10s' }),
       ],
     }).compile();
     app = module.createNestApplication({ logger: false });
