@@ -1,11 +1,13 @@
 // npm test: starts what the tests need, builds what they run as child processes, runs Jest, and leaves nothing behind.
 import { writeFileSync } from 'node:fs';
 import { selectBackends, UnknownBackendError } from './backend-selection.mjs';
+import { needsBrowser } from './browser-selection.mjs';
 import { buildTargets } from './build-targets.mjs';
 import { countLine, sumOf } from './count-reporter.mjs';
 import { againAlone } from './failed-again.mjs';
 import { Interruption, InterruptedError } from './interruption.mjs';
 import { runJest } from './run-jest.mjs';
+import { requireChromium } from './services/chromium-binary.mjs';
 import { backendServices } from './services/index.mjs';
 
 const USAGE_ERROR = 2;
@@ -20,18 +22,19 @@ const stops = [];
 
 async function run() {
   const backends = selectBackends(process.env.JOBS_TEST_BACKENDS);
-  for (const name of backends) await backendServices[name].prepare();
-  if (!parameters.includes(NO_BUILD)) await buildTargets(interruption);
-
   /** @type {Record<string, string>} */
   const env = { JOBS_TEST_BACKENDS: backends.join(',') };
+  for (const name of backends) await backendServices[name].prepare();
+  const jestParameters = parameters.filter((parameter) => parameter !== NO_BUILD);
+  if (needsBrowser(jestParameters)) env.JOBS_TEST_CHROMIUM = await requireChromium();
+  if (!parameters.includes(NO_BUILD)) await buildTargets(interruption);
+
   for (const name of backends) {
     interruption.check();
     const service = await backendServices[name].start();
     stops.push(service.stop);
     Object.assign(env, service.env);
   }
-  const jestParameters = parameters.filter((parameter) => parameter !== NO_BUILD);
   // What compares times runs alone, unless the caller chose what runs.
   const runs = jestParameters.length > 0 ? [jestParameters] : [MEASURED, ['--ignoreProjects', 'measured']];
   const results = [];

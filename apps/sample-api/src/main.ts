@@ -23,5 +23,5 @@ await boot(async () => {
 function announcement(port: string): string {
   const url = `http://localhost:${port}`;
   const demo = port === '3000' ? 'npm run demo' : `DEMO_URL=${url} npm run demo`;
-  return `Sample API: ${url}  Docs: ${url}/${DOCS_PATH}  Try it: ${demo}`;
+  return `Sample API: ${url}  Docs: ${url}/${DOCS_PATH}  Try it: open it in a browser, or ${demo}`;
 }

@@ -16,7 +16,9 @@ export function isExecutable(path) {
  * @param {RegExp} pattern with the version as its first group */
 export function versionOf(path, pattern) {
   try {
-    return pattern.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1];
+    return pattern.exec(
+      execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }),
+    )?.[1];
   } catch {
     return undefined;
   }

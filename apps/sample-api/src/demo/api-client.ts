@@ -4,6 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobStatus } from 'nestjs-jobs';
 import type { DemoOptions } from './demo-options.js';
+import { followLive } from './follow-live.js';
+import type { JobNews } from './job-news.js';
 
 const DEFAULT_WAIT_SECONDS = 1;
 
@@ -45,18 +47,23 @@ export class ApiClient {
   }
 
   /** Every status until the last one, asked for as often as the server wishes. */
-  async *follow(report: AcceptedReport): AsyncGenerator<JobStatus> {
+  async *follow(report: AcceptedReport): AsyncGenerator<JobNews> {
     let wait = report.retryAfter;
     for (;;) {
       await delay(wait * 1000);
       const answer = await fetch(this.url(report.pollUrl));
       const status = (await expectOk(answer)) as JobStatus;
-      yield status;
+      yield { kind: 'status', status };
       if (status.terminal) {
         return;
       }
       wait = retryAfter(answer) ?? wait;
     }
+  }
+
+  /** The same by server-sent events: at once, and with what the task logs. */
+  followLive(report: AcceptedReport): AsyncGenerator<JobNews> {
+    return followLive(this.url(`${report.pollUrl}/events`), expectOk);
   }
 
   async download(path: string, target: string): Promise<void> {

@@ -8,12 +8,15 @@ export interface DemoOptions {
   source: DemoSource;
   groupBy: string;
   measure: string;
+  /** Whether it is followed by server-sent events instead of polling. */
+  live: boolean;
 }
 
 export const USAGE = `Makes a report and shows how it goes.
 
   npm run demo                                                       with the dataset seattle-weather
   npm run demo -- FILE.csv --group-by COLUMN --measure COLUMN        with a file of yours
+  npm run demo -- --live                                             by server-sent events instead of polling
 
 It uses the server at DEMO_URL, or else at http://localhost:PORT (PORT is 3000 unless set).
 When nobody answers there, it starts a server of its own and stops it at the end.`;
@@ -29,11 +32,13 @@ export async function readDemoOptions(args: string[]): Promise<DemoOptions | und
     return undefined;
   }
   const [file, ...extra] = positionals;
+  const live = values.live ?? false;
   if (file === undefined) {
     return {
       source: { dataset: 'seattle-weather' },
       groupBy: values['group-by'] ?? 'weather',
       measure: values.measure ?? 'precipitation',
+      live,
     };
   }
   if (extra.length > 0) {
@@ -50,7 +55,7 @@ export async function readDemoOptions(args: string[]): Promise<DemoOptions | und
     throw new UsageError(`There is no file ${file}.`);
   }
   const name = basename(file).replace(/\.csv$/i, '');
-  return { source: { file, name }, groupBy: values['group-by'], measure: values.measure };
+  return { source: { file, name }, groupBy: values['group-by'], measure: values.measure, live };
 }
 
 function parse(args: string[]) {
@@ -61,6 +66,7 @@ function parse(args: string[]) {
       options: {
         'group-by': { type: 'string' },
         measure: { type: 'string' },
+        live: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });

@@ -2,8 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { JobStatus } from 'nestjs-jobs';
 import type { ReportSummary } from '../reports/generate-report.payload.js';
-import { ApiClient, type AcceptedReport } from './api-client.js';
+import { ApiClient } from './api-client.js';
 import { type DemoOptions, readDemoOptions, USAGE, UsageError } from './demo-options.js';
+import type { JobNews } from './job-news.js';
 import { OwnServer } from './own-server.js';
 import { progressDisplay } from './progress-display.js';
 import { MOST_ROWS, summaryTable } from './summary-table.js';
@@ -34,12 +35,12 @@ try {
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
-  const { source, groupBy, measure } = options;
+  const { source, groupBy, measure, live } = options;
   const client = await findServer();
   const report = await client.startReport(options);
   const name = 'dataset' in source ? source.dataset : source.name;
   say(`Report of ${measure} by ${groupBy} from ${name}: job ${report.id}`);
-  const { state, result, error } = await watch(client, report);
+  const { state, result, error } = await watch(live ? client.followLive(report) : client.follow(report));
   if (state !== 'succeeded') {
     throw new Error(
       `The job ${state}${error?.code ? ` (${error.code})` : ''}: ${error?.message ?? 'no reason was given'}`,
@@ -66,13 +67,13 @@ async function findServer(): Promise<ApiClient> {
   return new ApiClient((await ownServer).url);
 }
 
-async function watch(client: ApiClient, report: AcceptedReport): Promise<JobStatus> {
+async function watch(news: AsyncIterable<JobNews>): Promise<JobStatus> {
   const display = progressDisplay(process.stdout);
   try {
     let last: JobStatus | undefined;
-    for await (const status of client.follow(report)) {
-      display.show(status);
-      last = status;
+    for await (const each of news) {
+      display.show(each);
+      if (each.kind === 'status') last = each.status;
     }
     if (last === undefined) {
       throw new Error('The job could not be followed.');

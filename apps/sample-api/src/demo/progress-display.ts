@@ -1,8 +1,11 @@
 import { Presets, SingleBar } from 'cli-progress';
 import type { JobStatus } from 'nestjs-jobs';
+import type { JobNews } from './job-news.js';
+
+const LOST = 'the connection was lost, reconnecting';
 
 export interface ProgressDisplay {
-  show(status: JobStatus): void;
+  show(news: JobNews): void;
   end(): void;
 }
 
@@ -13,8 +16,10 @@ export function progressDisplay(output: NodeJS.WriteStream): ProgressDisplay {
 
 class BarDisplay implements ProgressDisplay {
   private readonly bar: SingleBar;
+  /** Written below the bar: lines in between would tear it. */
+  private readonly log: string[] = [];
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(private readonly stream: NodeJS.WriteStream) {
     this.bar = new SingleBar(
       { format: '{bar} {percentage}%  {what}', hideCursor: true, stream },
       Presets.shades_classic,
@@ -22,12 +27,15 @@ class BarDisplay implements ProgressDisplay {
     this.bar.start(100, 0, { what: 'waiting' });
   }
 
-  show(status: JobStatus): void {
-    this.bar.update(percentOf(status), { what: describe(status) });
+  show(news: JobNews): void {
+    if (news.kind === 'status') this.bar.update(percentOf(news.status), { what: describe(news.status) });
+    else if (news.kind === 'lost') this.bar.update({ what: LOST });
+    else this.log.push(news.line);
   }
 
   end(): void {
     this.bar.stop();
+    for (const line of this.log) this.stream.write(logged(line));
   }
 }
 
@@ -36,8 +44,12 @@ class LineDisplay implements ProgressDisplay {
 
   constructor(private readonly stream: NodeJS.WriteStream) {}
 
-  show(status: JobStatus): void {
-    const line = `${String(percentOf(status)).padStart(3)}%  ${describe(status)}`;
+  show(news: JobNews): void {
+    if (news.kind === 'log') {
+      this.stream.write(logged(news.line));
+      return;
+    }
+    const line = news.kind === 'lost' ? `      ${LOST}` : lineOf(news.status);
     if (line !== this.last) {
       this.stream.write(`${line}\n`);
       this.last = line;
@@ -45,6 +57,14 @@ class LineDisplay implements ProgressDisplay {
   }
 
   end(): void {}
+}
+
+function logged(line: string): string {
+  return `      logged: ${line}\n`;
+}
+
+function lineOf(status: JobStatus): string {
+  return `${String(percentOf(status)).padStart(3)}%  ${describe(status)}`;
 }
 
 function percentOf({ state, progress }: JobStatus): number {

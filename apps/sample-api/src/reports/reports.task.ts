@@ -50,6 +50,9 @@ export class Reports {
       const figures = await this.threads.generate(order, job.signal, async (news) => {
         await ('stage' in news ? job.stage(news.stage) : job.progress(news.percent));
       });
+      await job.log(
+        `${figures.rows} rows in ${figures.groupCount} groups, ${figures.skipped} without a value left out`,
+      );
       const summary = { dataset, ...figures, files: filesOf(job.id) };
       await this.store.finish(job.id, summary);
       return summary;
