@@ -13,7 +13,6 @@ import {
   type JobContext,
   type JobEvent,
   type JobEventName,
-  type JobHandle,
 } from 'nestjs-jobs';
 import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
 import { backends } from '../support/backends.js';

@@ -10,7 +10,10 @@ interface Told<Name extends string> {
   readonly task: string;
   readonly queue: string;
   readonly tags: readonly string[];
-  /** When it happened: ISO-8601 in UTC, by the clock of the process in which it did. */
+  /**
+   * When it happened: ISO-8601 in UTC, by the clock of the process in which it did. With the scope `fleet`, of `stage`,
+   * `progress` and `stalled`: when it was heard of.
+   */
   readonly at: string;
 }
 

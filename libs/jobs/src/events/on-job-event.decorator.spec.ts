@@ -73,7 +73,7 @@ async function explore(
   controllers: (new () => object)[] = [],
 ): Promise<EventListener[]> {
   const imports = [DiscoveryModule];
-  const module = await Test.createTestingModule({ imports, controllers, providers: [ListenerExplorer, ...providers] });
+  const module = Test.createTestingModule({ imports, controllers, providers: [ListenerExplorer, ...providers] });
   return (await module.compile()).get(ListenerExplorer).explore();
 }
 
