@@ -26,6 +26,11 @@ class Shouter {
     if (text === '') throw new Error('nothing to shout');
     return text.toUpperCase();
   }
+
+  @Task({ retry: { attempts: 1 } })
+  shoutOnce(text: string): string {
+    return this.shout(text);
+  }
 }
 
 @Controller('shouts')
@@ -36,6 +41,11 @@ class ShoutsController {
   async shout(@Body() body: { text: string; delay?: number }): Promise<AcceptedJob> {
     const options = body.delay === undefined ? {} : { delay: body.delay };
     return accepted(await this.jobs.enqueue(task(Shouter, 'shout'), body.text, options));
+  }
+
+  @Post('once-only')
+  async tryOnce(@Body() body: { text: string }): Promise<AcceptedJob> {
+    return accepted(await this.jobs.enqueue(task(Shouter, 'shoutOnce'), body.text));
   }
 
   @Post('once')
@@ -176,14 +186,47 @@ describe.each(httpServers)('HTTP on $name', (platform) => {
       const paths = document.paths;
       expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/jobs/{id}', '/jobs/batch-status']));
       expect(paths['/jobs/{id}']!.get!.tags).toEqual(['jobs']);
-      expect(paths['/jobs/{id}']!.get!.parameters).toHaveLength(1);
-      expect(paths['/jobs/{id}']!.get!.responses['200']).toMatchObject({
-        content: { 'application/json': { schema: { properties: { state: { enum: expect.any(Array) } } } } },
+      const names = (path: string): string[] =>
+        (paths[path]!.get!.parameters as { name: string }[]).map(({ name }) => name);
+      expect(names('/jobs/{id}')).toEqual(['id', 'wait', 'If-None-Match']);
+      expect(names('/jobs/{id}/events')).toEqual(['id', 'Last-Event-ID']);
+      expect(names('/jobs')).toEqual(['task', 'state', 'tag', 'queue', 'limit', 'cursor']);
+      const json = (schema: object): object => ({ content: { 'application/json': { schema } } });
+      expect(paths['/jobs/{id}']!.get!.responses['200']).toMatchObject(
+        json({ properties: { state: { enum: expect.any(Array) }, position: { type: 'integer' } } }),
+      );
+      expect(paths['/jobs']!.get!.responses['200']).toMatchObject(
+        json({ properties: { jobs: { type: 'array' }, cursor: { type: 'string' } } }),
+      );
+      expect(paths['/jobs/{id}/events']!.get!.responses['200']).toMatchObject({
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
       });
-      expect(paths['/jobs/batch-status']!.post!.requestBody).toMatchObject({
-        content: { 'application/json': { schema: { required: ['ids'] } } },
-      });
-      expect(Object.keys(paths['/jobs/{id}']!.delete!.responses)).toEqual(['202', '403', '404']);
+      expect(paths['/jobs/{id}/redrive']!.post!.responses['202']).toMatchObject(
+        json({ required: ['id', 'state', 'pollUrl'] }),
+      );
+      expect(paths['/jobs/batch-status']!.post!.requestBody).toMatchObject(json({ required: ['ids'] }));
+    });
+
+    it.each([
+      ['get', '/jobs', ['200', '400', '403']],
+      ['get', '/jobs/{id}', ['200', '304', '400', '404']],
+      ['get', '/jobs/{id}/events', ['200', '204', '403', '404']],
+      ['get', '/jobs/{id}/tree', ['200', '403', '404']],
+      ['post', '/jobs/{id}/redrive', ['202', '403', '404', '409']],
+      ['post', '/jobs/batch-status', ['200', '400']],
+      ['delete', '/jobs/{id}', ['202', '403', '404']],
+    ] as const)('describes every answer of %s %s', (method, path, statuses) => {
+      const document = SwaggerModule.createDocument(server.app, new DocumentBuilder().build());
+      const { responses } = document.paths[path]![method]!;
+      expect(Object.keys(responses)).toEqual([...statuses, '503']);
+      for (const status of statuses.slice(1))
+        expect(responses[status]).toMatchObject({ description: expect.any(String) });
+    });
+
+    it('lists and redrives nothing while nobody decides who may', async () => {
+      await server.http.get('/jobs').expect(403);
+      await server.http.get('/jobs?state=nonsense').expect(403);
+      await server.http.post(`/jobs/${ABSENT}/redrive`).expect(403);
     });
   });
 
@@ -191,6 +234,7 @@ describe.each(httpServers)('HTTP on $name', (platform) => {
     let server: Server;
     const authorize = (req: unknown, job: JobStatus, action: string): boolean => {
       const user = (req as { headers: Record<string, string> }).headers['x-user'];
+      if (user === 'lister') return action === 'list' && job.tags.length === 0;
       return user === 'admin' || (user === 'reader' && action === 'read' && job.task === 'Shouter.shout');
     };
     beforeAll(async () => {
@@ -210,6 +254,63 @@ describe.each(httpServers)('HTTP on $name', (platform) => {
       const { body: status } = await server.http.get(body.pollUrl).set('x-user', 'admin');
       expect(status.state).toBe('cancelled');
       await server.http.delete(`/jobs/${ABSENT}`).set('x-user', 'admin').expect(404);
+    });
+
+    const asAdmin = (test: request.Test): request.Test => test.set('x-user', 'admin');
+
+    it('[A2] lists the jobs that fit, as far as each may be seen', async () => {
+      const ids: string[] = [];
+      for (let n = 0; n < 5; n++) {
+        const { body } = await server.http.post('/shouts').send({ text: `listed ${n}`, delay: 3_600_000 });
+        ids.unshift(body.id);
+      }
+      const list = (query: string): request.Test => asAdmin(server.http.get(`/jobs?queue=default&${query}`));
+      const idsOf = ({ body }: request.Response): string[] => body.jobs.map(({ id }: JobStatus) => id);
+      const all = await list('state=scheduled,retrying&task=Shouter.*').expect(200);
+      expect(idsOf(all).slice(0, 5)).toEqual(ids);
+      const first = await list('state=scheduled&limit=3').expect(200);
+      expect(idsOf(first)).toEqual(ids.slice(0, 3));
+      const rest = await list(`state=scheduled&limit=2&cursor=${first.body.cursor}`).expect(200);
+      expect(idsOf(rest)).toEqual(ids.slice(3));
+      expect(idsOf(await list('state=failed&state=running'))).toEqual([]);
+      expect(idsOf(await list('tag=none'))).toEqual([]);
+      const seen = await server.http.get('/jobs?state=scheduled').set('x-user', 'lister').expect(200);
+      expect(idsOf(seen)).toEqual(idsOf(await list('state=scheduled')));
+      const denied = await server.http.get('/jobs?state=scheduled').set('x-user', 'reader').expect(200);
+      expect(denied.body).toEqual({ jobs: [] });
+    });
+
+    it.each([
+      'state=done',
+      'state=',
+      'limit=0',
+      'limit=1e1',
+      'limit=101',
+      'queue=other',
+      'task=a&task=b',
+      'cursor=x',
+      'tag=',
+    ])('[A2] refuses a list with %s', async (query) => {
+      const { body } = await asAdmin(server.http.get(`/jobs?${query}`)).expect(400);
+      expect(body.message).toContain(query.slice(0, query.indexOf('=')));
+    });
+
+    it('[R4] does a failed job again, once', async () => {
+      const { body } = await server.http.post('/shouts').send({ text: '' });
+      const read = async (id: string): Promise<JobStatus> => (await asAdmin(server.http.get(`/jobs/${id}`))).body;
+      await asAdmin(server.http.post(`/jobs/${body.id}/redrive`)).expect(409);
+      await asAdmin(server.http.delete(body.pollUrl)).expect(202);
+      await eventually(async () => (await read(body.id)).terminal);
+      const failing = (await server.http.post('/shouts/once-only').send({ text: '' }).expect(202)).body.id;
+      await eventually(async () => (await read(failing)).state === 'failed');
+      const first = await asAdmin(server.http.post(`/jobs/${failing}/redrive`)).expect(202);
+      const again = await asAdmin(server.http.post(`/jobs/${failing}/redrive`)).expect(202);
+      expect(first.body.id).not.toBe(failing);
+      expect(again.body.id).toBe(first.body.id);
+      expect(first.headers['location']).toBe(first.body.pollUrl);
+      expect(await read(first.body.id)).toMatchObject({ redriveOf: failing });
+      await asAdmin(server.http.post(`/jobs/${ABSENT}/redrive`)).expect(404);
+      await server.http.post(`/jobs/${failing}/redrive`).set('x-user', 'reader').expect(403);
     });
 
     it('answers false when there is nothing left to cancel', async () => {

@@ -17,7 +17,7 @@ const FIRST_REREAD = 250;
 const SLOWEST_REREAD = 2_000;
 const SHORTEST_READ = 500;
 /** Jobs before one that are counted. */
-const MOST_BEFORE = 10_000;
+const MOST_BEFORE = 5_000;
 
 /** The moment at which a job seems to have ended. */
 interface EndedEvent {

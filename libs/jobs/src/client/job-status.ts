@@ -52,7 +52,7 @@ export interface JobStatus {
   /**
    * How many jobs of its queue are before one that is `pending` and waits for nothing but its turn: 0 when it is the next.
    * Told where one job is asked for, by {@link JobHandle.status} and `GET /jobs/:id`, and not where several are; not told
-   * when there are more than 10,000, but for prioritized jobs on Redis. It may grow: what is more urgent goes before it.
+   * when there are more than 5,000, but for prioritized jobs on Redis. It may grow: what is more urgent goes before it.
    */
   position?: number;
   /** Why it was cancelled or skipped, when a reason was given. */

@@ -29,6 +29,11 @@ export class QueueHints {
 
   constructor(private readonly queues: Queues) {}
 
+  /** How many jobs are listened to. */
+  get size(): number {
+    return [...this.streams.values()].reduce((sum, jobs) => sum + jobs.size, 0);
+  }
+
   /** Answers how to stop. */
   listen(queue: string, id: string, onHint: Hint): () => void {
     const jobs = this.jobsOf(this.queues.eventsOf(queue));

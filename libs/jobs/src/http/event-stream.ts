@@ -46,6 +46,8 @@ export class EventStream {
       onGone();
     });
     response.on('error', onGone);
+    // Or the connection would outlive the stream, and keep a server that closes waiting.
+    response.shouldKeepAlive = false;
     response.writeHead(200, { ...headers, ...STREAM_HEADERS });
     response.flushHeaders();
   }

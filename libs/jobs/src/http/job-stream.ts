@@ -108,8 +108,9 @@ export class JobStream {
       const hasShrunk = total < this.lines;
       // It is another log: of a job with the id of one that is not kept any more, or one that was cut.
       if (hasShrunk) this.lines = 0;
-      const isLong = lines.reduce((length, line) => length + line.length, 0) > MANY_CHARACTERS;
-      this.most = isLong ? Math.max(1, Math.floor(most / 4)) : Math.min(MOST_LINES, most * 2);
+      const length = lines.reduce((sum, line) => sum + line.length, 0);
+      if (length > MANY_CHARACTERS) this.most = Math.max(1, Math.floor(most / 4));
+      else if (lines.length === most) this.most = Math.min(MOST_LINES, most * 2);
       return { lines: hasShrunk ? [] : lines, isAll: !hasShrunk && lines.length < most };
     } catch {
       return { lines: [], isAll: true };

@@ -3,7 +3,7 @@ import { BadRequestException, Injectable, type OnModuleDestroy } from '@nestjs/c
 import type { JobStatus } from '../client/job-status.js';
 import { parseDuration } from '../options/option-reader.js';
 import { JobAccess } from './job-access.js';
-import { headerOf, isGone, onceGone, type PlatformRequest } from './platform.js';
+import { headerOf, isGone, onceGone, rawResponse, type PlatformRequest } from './platform.js';
 
 /** Milliseconds: proxies close what is silent for a minute. */
 const LONGEST_WAIT = 50_000;
@@ -60,6 +60,8 @@ export class LongPolls implements OnModuleDestroy {
         clearTimeout(timer);
         stopListening();
         stopWatching();
+        // Or the server would wait for the client to close the connection, too.
+        if (this.isClosed) rawResponse(reply).shouldKeepAlive = false;
         resolve(last);
       };
       this.waiting.add(end);

@@ -27,6 +27,9 @@ interface Operation {
   responses: Record<number, Schema | OtherBody | string>;
 }
 
+/** Of every endpoint. */
+const UNAVAILABLE = { 503: 'The store of the jobs is away' };
+
 /** @internal */
 export function TagJobs(): ClassDecorator {
   return SetMetadata(KEYS.tags, ['jobs']);
@@ -36,7 +39,7 @@ export function TagJobs(): ClassDecorator {
 export function describeOperation({ summary, parameters = [], body, responses }: Operation): MethodDecorator {
   // Swagger takes a body's schema as it is only beside a primitive type.
   const bodyParameter = body ? [{ in: 'body', type: String, required: true, schema: body }] : [];
-  const described = Object.entries(responses).map(([status, response]) => {
+  const described = Object.entries({ ...responses, ...UNAVAILABLE }).map(([status, response]) => {
     if (typeof response === 'string') return [status, { description: response }] as const;
     return [status, 'contentType' in response ? otherBody(response as OtherBody) : withSchema(response)] as const;
   });

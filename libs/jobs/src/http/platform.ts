@@ -23,7 +23,8 @@ export function rawRequest(request: unknown): IncomingMessage {
   return (request as { raw?: IncomingMessage }).raw ?? (request as IncomingMessage);
 }
 
-function rawResponse(reply: unknown): ServerResponse {
+/** Node's own response. @internal */
+export function rawResponse(reply: unknown): ServerResponse {
   return (reply as { raw?: ServerResponse }).raw ?? (reply as ServerResponse);
 }
 
