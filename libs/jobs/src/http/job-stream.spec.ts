@@ -23,7 +23,7 @@ describe('a stream of events to a client that does not take them', () => {
   let linesRead = 0;
   let received = 0;
 
-  const seen = (status: JobStatus): SeenJob => ({ status, text: JSON.stringify(status) });
+  const seen = (status: JobStatus): SeenJob => ({ status, text: JSON.stringify(status), lines: LINES });
   const watches = {
     watch: (_id: string, listener: (seen: SeenJob) => void) => {
       onSeen = listener;
