@@ -16,7 +16,7 @@ export interface TestPlace {
 export interface TestStore {
   readonly name: string;
   /** A place of a test's own. */
-  make(): Promise<TestPlace>;
+  readonly make: () => Promise<TestPlace>;
 }
 
 async function inDirectory(place: (directory: string) => StorePlace): Promise<TestPlace> {
@@ -54,10 +54,7 @@ const tables: Partial<Record<string, TestStore>> = {
 };
 
 /** For `describe.each`: those that need no backend, and the tables of this run's backends. */
-export const testStores: readonly TestStore[] = [
-  ...everywhere,
-  ...backends.flatMap(({ name }) => tables[name] ?? []),
-];
+export const testStores: readonly TestStore[] = [...everywhere, ...backends.flatMap(({ name }) => tables[name] ?? [])];
 
 /** `<queue>/<job id>` of a job of a test's own. */
 export function newJob(queue = 'default'): string {
