@@ -60,12 +60,14 @@ describe('results in files', () => {
       const other = new FileResultStore(directory);
       while (!isOver) await other.remove([`${queue}/${job}/never`]);
     });
-    for (let n = 0; n < 40; n++) {
-      const key = `${queue}/${job}/${n}`;
-      await store.write(key, bodyOf(randomBody(10)), TYPE);
-      await store.remove([key]);
-    }
-    isOver = true;
+    const writing = (async () => {
+      for (let n = 0; n < 40; n++) {
+        const key = `${queue}/${job}/${n}`;
+        await store.write(key, bodyOf(randomBody(10)), TYPE);
+        await store.remove([key]);
+      }
+    })();
+    await writing.finally(() => (isOver = true));
     await Promise.all(others);
     expect(await readdir(join(directory, queue))).toEqual([]);
   });

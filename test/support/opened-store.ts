@@ -29,10 +29,10 @@ export type StorePlace =
 export interface OpenedStore {
   readonly store: ResultStore;
   /** The same results, of which few are listed at a time. */
-  listing(most: number): ResultStore | Promise<ResultStore>;
+  readonly listing: (most: number) => ResultStore | Promise<ResultStore>;
   /** Files or connections that it has for somebody right now. */
   inUse(): number | Promise<number>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export async function openStore(place: StorePlace): Promise<OpenedStore> {

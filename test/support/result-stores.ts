@@ -16,7 +16,7 @@ export interface TestPlace {
 export interface TestStore {
   readonly name: string;
   /** A place of a test's own. */
-  make(): Promise<TestPlace>;
+  readonly make: () => Promise<TestPlace>;
 }
 
 async function inDirectory(place: (directory: string) => StorePlace): Promise<TestPlace> {
