@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { jest } from '@jest/globals';
-import { task } from 'nestjs-jobs';
+import { ResultTimeoutError, task } from 'nestjs-jobs';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
@@ -110,7 +110,7 @@ describe.each(httpServers)('clients of live status on $name', (server) => {
       }),
     );
     await eventually(() => live.streams.size + live.polls.size === clients.length);
-    const results = all.map((job) => expect(job.result({ timeout: 100 })).rejects.toThrow());
+    const results = all.map((job) => expect(job.result({ timeout: 100 })).rejects.toThrow(ResultTimeoutError));
     await Promise.all(results);
     expect(create.mock.calls).toEqual([['default']]);
     for (const client of clients) client.leave('reset');

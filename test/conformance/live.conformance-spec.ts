@@ -159,6 +159,7 @@ describe.each(httpServers)('live status on $name', (server) => {
     async (lastEventId) => {
       await serve();
       const job = await live.jobs.enqueue(make, {});
+      await eventually(async () => (await live.jobs.queue('default').getJobLogs(job.id)).count === 1);
       const client = await follow(job.id, { 'last-event-id': lastEventId });
       expect(client.status).toBe(200);
       for (const step of reports.steps) step.reach();
@@ -239,7 +240,7 @@ describe.each(httpServers)('live status on $name', (server) => {
     for (const other of ['"other"', strong.slice(1, -1), 'W/']) {
       expect((await get(`/jobs/${job.id}`, { 'if-none-match': other })).status).toBe(200);
     }
-    const encoded = [...job.id].map((sign) => `%${sign.charCodeAt(0).toString(16)}`).join('');
+    const encoded = Buffer.from(job.id).toString('hex').replace(/../g, '%$&');
     expect(await (await get(`/jobs/${encoded}`)).json()).toMatchObject({ id: job.id });
     expect([400, 404]).toContain((await get('/jobs/%E0%A4%A')).status);
   });

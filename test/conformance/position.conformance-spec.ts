@@ -48,7 +48,7 @@ describe.each(backends)('position on $name', (backend) => {
     }
     const positions = await Promise.all([...ids].map(async ([name, id]) => ({ name, position: await positionOf(id) })));
     const order = positions.toSorted((a, b) => a.position! - b.position!).map(({ name }) => name);
-    expect(positions.map(({ position }) => position).toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(positions.map(({ position }) => position!).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6]);
     await jobs.queue('default').resume();
     const { ran } = app.app.get(Numbers);
     await eventually(() => ran.length === ids.size);
