@@ -81,6 +81,9 @@ export class JobsWorker extends Worker {
     return (this as unknown as { limitUntil: number }).limitUntil > Date.now();
   }
 
+  /** Called when the store is told of the end of an attempt, with what settles when it has answered. */
+  onEnding: ((job: Job, told: Promise<unknown>) => void) | undefined;
+
   /** What a job is failed with that was not run, because of a failure that was set before; by default that. */
   explain: (failure: Error, job: Job) => Promise<Error> = (failure) => Promise.resolve(failure);
 
@@ -124,6 +127,7 @@ export class JobsWorker extends Worker {
     job[STACKS_BEFORE] ??= job.stacktrace ? [...job.stacktrace] : [];
     const told = stacks ? this.toldAgain(job, stacks, tell) : tell();
     this.ends.add(told);
+    this.onEnding?.(job, told);
     return told;
   }
 

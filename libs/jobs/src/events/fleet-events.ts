@@ -72,8 +72,8 @@ export class FleetEvents {
     if (wanted.length === 0) return;
     this.listensSince = Date.now();
     const sources = new Set(wanted.flatMap(([, names]) => names));
-    // That a job was put off tells that a worker only looked at it.
-    if (sources.has('active')) sources.add('delayed').add('waiting');
+    // Which attempt it is that a worker takes tell the ends of those before.
+    if (sources.has('active')) sources.add('delayed').add('waiting').add('stalled');
     for (const queue of this.options.queues.keys()) {
       if (queue !== INTERNAL_QUEUE) this.listen(queue, this.queues.eventsOf(queue), sources);
     }
@@ -160,7 +160,7 @@ export class FleetEvents {
   /** A job that is put off is read for those only who want to hear of that. */
   private needsLook({ name }: EngineEvent): boolean {
     if (name !== 'delayed' && name !== 'waiting') return true;
-    return this.events.wants('fleet', 'retrying', 'snoozed');
+    return this.events.wants('fleet', 'retrying', 'snoozed', 'started');
   }
 
   private remember(id: string, told: ToldOfJob): void {

@@ -108,6 +108,16 @@ describe('what is told of the jobs of a fleet', () => {
     expect(tell([{ name: 'waiting' }], fresh, 'delayed', told).events).toEqual([]);
   });
 
+  it('[M1] gives each event its attempt, also when the job is read late', () => {
+    const [first, second] = [START + 100, START + 200];
+    const job = jobAfter([first, second], { processedOn: second - 10, finishedOn: second, opts: { attempts: 2 } });
+    const { events, told } = tell([{ name: 'added' }, { name: 'active' }], job, 'failed');
+    expect(brief(events)).toEqual(['enqueued', 'started 1']);
+    const engine: EngineEvent[] = [{ name: 'delayed', due: first + 1 }, { name: 'active' }];
+    expect(brief(tell(engine, job, 'failed', told).events)).toEqual(['retrying 1', 'started 2']);
+    expect(brief(tell([{ name: 'failed' }], job, 'failed', told).events)).toEqual(['failed 2']);
+  });
+
   it('[M1] tells nothing after the end, of this job', () => {
     const job = jobAfter([], { processedOn: START + 5, finishedOn: START + 9 });
     const { events, told } = tell([{ name: 'active' }, { name: 'completed' }, { name: 'active' }], job, 'completed');

@@ -1,7 +1,16 @@
-import { attemptNumber, progressOf, type ProgressRecord, type StoredJob } from '../client/envelope.js';
-import type { JobAttempt, JobStatus } from '../client/job-status.js';
+import { progressOf, type ProgressRecord, type StoredJob } from '../client/envelope.js';
+import type { JobStatus } from '../client/job-status.js';
 import type { JobEvent } from './job-event.js';
-import { endEvent, factsOf, hasRun, retryingEvent, stalledEvent, startedEvent, storedEvent } from './told-events.js';
+import {
+  endEvent,
+  factsOf,
+  hasRun,
+  retryingEvent,
+  snoozedEvent,
+  stalledEvent,
+  startedEvent,
+  storedEvent,
+} from './told-events.js';
 
 /** What the engine tells of a job, as little as that is. @internal */
 export type EngineEvent =
@@ -20,23 +29,22 @@ export interface ToldOfJob {
   isOver: boolean;
   /** The last attempt whose beginning was told. */
   started: number;
-  /** The last attempt whose failure was told. */
-  retried: number;
+  /** The last attempt that failed or was left behind, as far as it was heard of. */
+  ended: number;
   /** As text, with the attempt. */
   stage: string;
   progress: string;
 }
 
 /** Of a job that was not heard of yet: what failed before anybody listened is no news. @internal */
-export function toldBefore({ timestamp }: StoredJob, status: JobStatus, listensSince: number): ToldOfJob {
-  const old = status.attempts.filter(({ endedAt }) => endedAt !== null && Date.parse(endedAt) < listensSince);
-  const retried = old.at(-1)?.attempt ?? 0;
-  return { madeAt: timestamp, isOver: false, started: 0, retried, stage: '', progress: '' };
+export function toldBefore({ timestamp }: StoredJob, { attempts }: JobStatus, listensSince: number): ToldOfJob {
+  const ended = attempts.findLast(({ endedAt }) => endedAt !== null && Date.parse(endedAt) < listensSince)?.attempt;
+  return { madeAt: timestamp, isOver: false, started: 0, ended: ended ?? 0, stage: '', progress: '' };
 }
 
 /**
- * Makes of the engine's events of one job, which name no attempt, and of what the job is after all of them, what is told.
- * The attempts that failed stand in the job, with their times.
+ * Makes of the engine's events of one job, which name no attempt, and of what the job is after all of them or still
+ * later, what is told. The attempts that failed stand in the job, with their times.
  *
  * @param told - is brought up to date.
  * @internal
@@ -49,14 +57,14 @@ export function eventsOf(
 ): JobEvent[] {
   if (told.isOver) return [];
   const events: JobEvent[] = [];
-  /** An attempt that began, of which is not known yet which one it was. */
-  let begun = false;
-  const begin = (attempt: number | undefined): void => {
-    if (begun && attempt && attempt > told.started) {
+  /** A worker has taken it, and it may still step aside. */
+  let isTaken = false;
+  const begin = (attempt: number): void => {
+    if (isTaken && attempt > told.started) {
       told.started = attempt;
-      events.push(startedEvent(job, attempt, startOf(status, attempt)));
+      events.push(startedEvent(job, attempt, status.attempts[attempt - 1]?.startedAt));
     }
-    begun = false;
+    isTaken = false;
   };
   for (const event of engine) {
     switch (event.name) {
@@ -64,38 +72,44 @@ export function eventsOf(
         events.push(storedEvent(job));
         break;
       case 'active':
-        begun = true;
+        isTaken = true;
         break;
       case 'delayed':
       case 'waiting': {
-        const after = endOfAttempt(event, job, status, told);
-        begin(after?.attempt);
-        if (after) events.push(after);
-        // It begins again, with the same attempt.
-        if (after?.event === 'snoozed') told.started = after.attempt - 1;
+        const after = endOfAttempt(event, job, status, told.ended);
+        if (after) begin(after.attempt);
+        isTaken = false;
+        if (!after) break;
+        events.push(after);
+        // After a snooze the same attempt begins again.
+        if (after.event === 'snoozed') told.started = after.attempt - 1;
+        else told.ended = after.attempt;
         break;
       }
-      case 'completed':
-      case 'failed': {
-        begin(hasRun(job, status) ? status.attempt : undefined);
-        const end = endEvent(job, status);
-        if (!end) break;
-        Object.assign(told, { isOver: true, stage: '', progress: '' });
-        return [...events, end];
-      }
       case 'stalled': {
-        const left = stalledEvent(job, status);
-        begin(left?.attempt);
-        if (left) events.push(left);
+        const left = status.attempts.find(({ stalled, attempt }) => stalled && attempt > told.ended)?.attempt;
+        if (left === undefined) break;
+        begin(left);
+        events.push(stalledEvent(job, left));
+        told.ended = left;
         break;
       }
       case 'progress':
         if (isOfRun(event.said)) begin(event.said.attempt);
         events.push(...saidIn(event.said, job, told));
         break;
+      case 'completed':
+      case 'failed': {
+        if (hasRun(job, status)) begin(status.attempt);
+        const end = endEvent(job, status);
+        if (!end) break;
+        Object.assign(told, { isOver: true, stage: '', progress: '' });
+        return [...events, end];
+      }
     }
   }
-  begin(runningNow(job, status));
+  // Not by its number in the job, which may be further by now: of that the engine tells later.
+  if (isTaken && mayHaveBegun(job, status)) begin(told.ended + 1);
   return events;
 }
 
@@ -104,46 +118,30 @@ function endOfAttempt(
   event: EngineEvent & { readonly name: 'delayed' | 'waiting' },
   job: StoredJob,
   status: JobStatus,
-  told: ToldOfJob,
+  ended: number,
 ): JobEvent<'retrying' | 'snoozed'> | undefined {
   const said = progressOf(job);
   if (event.name === 'delayed' && said?.snoozedFor !== undefined && said.snoozedUntil === event.due) {
-    const until = new Date(event.due).toISOString();
-    const at = new Date(event.due - said.snoozedFor).toISOString();
-    return { event: 'snoozed', ...factsOf(job), attempt: said.attempt, at, until };
+    return snoozedEvent(job, said.attempt, event.due, said.snoozedFor);
   }
   const isOver = status.state === 'failed' || status.state === 'cancelled';
   const last = isOver && hasRun(job, status) ? status.attempt : Infinity;
-  const record = status.attempts.findLast((attempt) => {
-    if (!attempt.error || attempt.endedAt === null || attempt.attempt >= last) return false;
-    return event.name === 'waiting' || Date.parse(attempt.endedAt) <= event.due;
+  const record = status.attempts.findLast(({ attempt, error, endedAt }) => {
+    if (!error || endedAt === null || attempt <= ended || attempt >= last) return false;
+    return event.name === 'delayed' ? Date.parse(endedAt) <= event.due : attempt === ended + 1;
   });
-  if (!record || record.attempt <= told.retried) return undefined;
-  told.retried = record.attempt;
-  return retryingEvent(job, record, event.name === 'delayed' ? event.due : Date.parse(record.endedAt!));
+  return record && retryingEvent(job, record, event.name === 'delayed' ? event.due : Date.parse(record.endedAt!));
 }
 
-/** The attempt that a worker had begun with when the job was read. */
-function runningNow(job: StoredJob, status: JobStatus): number | undefined {
-  if (status.waitingFor) return undefined;
-  switch (status.state) {
-    case 'running':
-      return attemptNumber(job);
-    case 'blocked':
-      return job.data.c?.x && attemptNumber(job);
-    case 'succeeded':
-    case 'failed':
-    case 'cancelled':
-      return hasRun(job, status) ? status.attempt : undefined;
-    default:
-      return lastRun(job, status);
-  }
-}
-
-/** Of a job that waits again: the engine tells of that later. */
-function lastRun(job: StoredJob, { attempt }: JobStatus): number {
-  const said = progressOf(job);
-  return said?.snoozedFor === undefined ? attempt : Math.max(attempt, said.attempt);
+/** False for a job that was taken only to step aside, or to end without a run. */
+function mayHaveBegun(job: StoredJob, status: JobStatus): boolean {
+  const { state, waitingFor, attempts } = status;
+  if (waitingFor) return false;
+  if (state === 'blocked') return job.data.c?.x !== undefined;
+  if (state === 'cancelled' || state === 'failed') return hasRun(job, status);
+  return (
+    state === 'running' || state === 'succeeded' || attempts.length > 0 || progressOf(job)?.snoozedFor !== undefined
+  );
 }
 
 /** What is written when a job steps aside says nothing of a run. */
@@ -159,8 +157,4 @@ function saidIn({ attempt, stage, progress }: ProgressRecord, job: StoredJob, to
   if (progress !== undefined && told.progress !== progressText) events.push({ event: 'progress', ...about, progress });
   [told.stage, told.progress] = [stageText!, progressText!];
   return events;
-}
-
-function startOf({ attempts }: JobStatus, attempt: number): JobAttempt['startedAt'] {
-  return attempts[attempt - 1]?.startedAt ?? null;
 }

@@ -10,6 +10,18 @@ import { enqueuedEvent, type SentJob } from './told-events.js';
 /** Calls that wait for the app to be up. */
 const MOST_EARLY = 10_000;
 
+/** What is told before all that happens to a job meanwhile. @internal */
+export interface Turn {
+  tell(event: JobEvent): void;
+  /** It is told now, if nothing before it is held up. */
+  end(): void;
+}
+
+interface HeldTurn {
+  readonly events: JobEvent[];
+  isOver: boolean;
+}
+
 /** Tells listeners what happens to jobs, beside whatever is doing it. @internal */
 @Injectable()
 export class JobEvents implements OnApplicationBootstrap {
@@ -17,8 +29,8 @@ export class JobEvents implements OnApplicationBootstrap {
   private readonly wanted: Record<JobEventScope, Set<JobEventName>> = { local: new Set(), fleet: new Set() };
   /** Neither of the job nor of the request in which something happens. */
   private readonly outside = new AsyncResource('JobEvents');
-  /** What happens to jobs that are being sent, by their ids. */
-  private readonly held = new Map<string, JobEvent[]>();
+  /** Of jobs whose store has not answered yet, by their ids. */
+  private readonly turns = new Map<string, HeldTurn[]>();
   private waiting: [listener: EventListener, event: JobEvent][] = [];
   private isUp = false;
   private isClosed = false;
@@ -65,11 +77,31 @@ export class JobEvents implements OnApplicationBootstrap {
     return this.hearsEnqueued ? this.sendingHeard([...jobs], send, isNew) : send();
   }
 
+  /**
+   * What happens to the job from now on is told after what this turn tells: the store may answer somebody else first who
+   * goes on with the job.
+   */
+  hold(job: string): Turn {
+    const turns = this.turns.get(job) ?? [];
+    this.turns.set(job, turns);
+    const own: JobEvent[] = [];
+    const held: HeldTurn = { events: own, isOver: false };
+    const later: HeldTurn = { events: [], isOver: true };
+    turns.push(held, later);
+    return {
+      tell: (event) => void own.push(event),
+      end: () => {
+        held.isOver = true;
+        if (turns.includes(held)) this.pass(job);
+      },
+    };
+  }
+
   /** Comes back at once: whoever tells it is in the middle of something. */
   tell(scope: JobEventScope, event: JobEvent): void {
-    const held = scope === 'local' ? this.held.get(event.id) : undefined;
-    if (held) held.push(event);
-    else this.pass(scope, event);
+    const turns = scope === 'local' ? this.turns.get(event.id) : undefined;
+    if (turns) turns.at(-1)!.events.push(event);
+    else this.call(scope, event);
   }
 
   /** What became of the calls so far, by listener. */
@@ -90,22 +122,25 @@ export class JobEvents implements OnApplicationBootstrap {
     isNew: (answer: Answer, n: number) => boolean,
   ): Promise<Answer> {
     const at = Date.now();
-    for (const { id } of jobs) if (!this.held.has(id)) this.held.set(id, []);
+    const turns = jobs.map(({ id }) => this.hold(id));
     try {
       const answer = await send();
       for (const [n, job] of jobs.entries()) {
-        if (job.queue !== INTERNAL_QUEUE && isNew(answer, n)) this.pass('local', enqueuedEvent(job, at));
+        if (job.queue !== INTERNAL_QUEUE && isNew(answer, n)) turns[n]!.tell(enqueuedEvent(job, at));
       }
       return answer;
     } finally {
-      for (const { id } of jobs) {
-        for (const event of this.held.get(id) ?? []) this.pass('local', event);
-        this.held.delete(id);
-      }
+      for (const turn of turns) turn.end();
     }
   }
 
-  private pass(scope: JobEventScope, event: JobEvent): void {
+  private pass(job: string): void {
+    const turns = this.turns.get(job)!;
+    while (turns[0]?.isOver) for (const event of turns.shift()!.events) this.call('local', event);
+    if (turns.length === 0) this.turns.delete(job);
+  }
+
+  private call(scope: JobEventScope, event: JobEvent): void {
     if (this.isClosed) return;
     Object.freeze(event);
     for (const listener of this.listeners[scope]) {

@@ -83,10 +83,14 @@ export function endEvent(job: StoredJob, status: JobStatus): JobEvent | undefine
   }
 }
 
-/** Undefined when no attempt was left behind. @internal */
-export function stalledEvent(job: StoredJob, { attempts }: JobStatus): JobEvent<'stalled'> | undefined {
-  const left = attempts.findLast(({ stalled }) => stalled === true);
-  return left && { event: 'stalled', ...factsOf(job), attempt: left.attempt, at: iso(Date.now()) };
+/** @internal */
+export function snoozedEvent(job: StoredJob, attempt: number, until: number, delay: number): JobEvent<'snoozed'> {
+  return { event: 'snoozed', ...factsOf(job), attempt, at: iso(until - delay), until: iso(until) };
+}
+
+/** @internal */
+export function stalledEvent(job: StoredJob, attempt: number): JobEvent<'stalled'> {
+  return { event: 'stalled', ...factsOf(job), attempt, at: iso(Date.now()) };
 }
 
 /** Whether what has ended a job was a run of its task: a job may be fetched only to find that it is to end. @internal */

@@ -16,7 +16,7 @@ import { Queues } from '../client/queues.js';
 import { isLossOfJob, type Tell } from '../client/tell.js';
 import { AttemptEvents } from '../events/attempt-events.js';
 import { FleetEvents } from '../events/fleet-events.js';
-import { isUnrun, isUnwanted, type AttemptOutcome } from '../execution/attempt-outcome.js';
+import { isUnrun, isUnwanted } from '../execution/attempt-outcome.js';
 import { JobsShutdownError } from '../execution/execution.errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
 import { TaskExecutor } from '../execution/task.executor.js';
@@ -177,12 +177,11 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async process(held: HeldJob): Promise<unknown> {
     this.held.add(held);
-    let outcome: AttemptOutcome | undefined;
     try {
       // Its fetch was under way when the fetching was stopped.
       if (this.isInterrupting) return await this.letGo(held);
       const tell: Tell = (work, insistFor) => this.whileAway(held, work, insistFor);
-      outcome = await this.executor.execute(held.job, tell);
+      const outcome = await this.executor.execute(held.job, tell);
       if (this.isInterrupting) {
         if (isUnwanted(outcome)) return await this.letGo(held);
         // Another process may run it by now; BullMQ would refuse whatever we say of it.
@@ -191,12 +190,10 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (outcome.kind === 'failed') this.logFailure(held.job, outcome.error);
       if (isUnrun(outcome)) await this.parking.leave(held.job);
       const reported = reportOutcome(held, outcome, tell, this.reporting);
+      if (outcome.kind === 'snoozed') return await this.events.snoozing(held.job, outcome, reported);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
-      if (error instanceof DelayedError) {
-        if (outcome?.kind === 'snoozed') this.events.snoozed(held.job, outcome);
-        this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);
-      }
+      if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);
       throw error;
     } finally {
       this.held.delete(held);
