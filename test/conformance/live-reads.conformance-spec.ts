@@ -95,7 +95,7 @@ describe.each(backends)('what clients of live status read on $name', (backend) =
   it('[A4] events that are lost are made up for', async () => {
     const { id } = await jobs.enqueue(task(Prints, 'make'));
     const client = await EventStreamClient.open(`${await app.getUrl()}/jobs/${id}/events`);
-    await eventually(() => client.of('state').length > 0);
+    await eventually(() => expect(client.of('state').at(-1)).toMatchObject({ state: 'running' }));
     prints.goOn.reach();
     await eventually(() => client.of('progress').length === 1 && client.of('log').length === 2);
     app.get(Queues, { strict: false }).eventsOf('default').removeAllListeners('completed');
