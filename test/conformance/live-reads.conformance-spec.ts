@@ -24,6 +24,7 @@ class Prints {
   async make(_payload: undefined, job: JobContext): Promise<void> {
     await job.log('paper is in');
     await this.goOn.reached;
+    await job.progress(50);
     await job.log('a page is out');
     await this.end.reached;
     await job.log('all pages are out');
@@ -94,10 +95,10 @@ describe.each(backends)('what clients of live status read on $name', (backend) =
   it('[A4] events that are lost are made up for', async () => {
     const { id } = await jobs.enqueue(task(Prints, 'make'));
     const client = await EventStreamClient.open(`${await app.getUrl()}/jobs/${id}/events`);
-    await eventually(() => client.of('state').length > 0);
-    app.get(Queues, { strict: false }).eventsOf('default').removeAllListeners('completed');
+    await eventually(() => expect(client.of('state').at(-1)).toMatchObject({ state: 'running' }));
     prints.goOn.reach();
-    await eventually(() => client.of('log').length === 2);
+    await eventually(() => client.of('progress').length === 1 && client.of('log').length === 2);
+    app.get(Queues, { strict: false }).eventsOf('default').removeAllListeners('completed');
     prints.end.reach();
     await client.ended;
     expect(client.of('state').at(-1) as JobStatus).toMatchObject({ state: 'succeeded' });

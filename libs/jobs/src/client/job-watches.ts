@@ -33,8 +33,13 @@ interface Watch {
   /** And what each was told last; null of those that are told each time. */
   readonly listeners: Map<OnSeen, string | null | undefined>;
   readonly stopHints: () => void;
-  /** What was seen last. */
+  /** What was seen last, and when (ms, monotonic) more than the log was looked at. */
   seen: SeenJob | undefined;
+  readAt: number;
+  /** Its events are heard: between them only the log changes, of which no event tells. */
+  isHeard: boolean;
+  /** More than the log is to be looked at next. */
+  isWhole: boolean;
   /** Milliseconds until it is read again, if nothing is heard. */
   wait: number;
   timer: NodeJS.Timeout | undefined;
@@ -42,7 +47,8 @@ interface Watch {
 
 /**
  * Tells of a job whenever its status has changed, to any number of listeners at the price of one. A job is read when an
- * event says that something happened to it, and every two seconds all the same.
+ * event says that something happened to it, and every two seconds all the same. Of its log no event tells: lines are
+ * counted more often, which costs next to nothing when it is done for many jobs together.
  *
  * @internal
  */
@@ -74,6 +80,7 @@ export class JobWatches implements OnModuleDestroy {
     let watch = this.watches.get(id);
     if (!watch) this.watches.set(id, (watch = this.begin(id)));
     watch.listeners.set(onSeen, always ? null : undefined);
+    watch.isWhole = true;
     this.read(watch, 0);
     const own = watch;
     return () => this.leave(own, onSeen);
@@ -90,8 +97,11 @@ export class JobWatches implements OnModuleDestroy {
     const watch: Watch = {
       id,
       listeners: new Map(),
-      stopHints: queue === undefined ? () => {} : this.hints.listen(queue, id, () => this.read(watch)),
+      stopHints: queue === undefined ? () => {} : this.hints.listen(queue, id, () => this.hear(watch)),
       seen: undefined,
+      readAt: 0,
+      isHeard: false,
+      isWhole: true,
       wait: FIRST_LOOK,
       timer: undefined,
     };
@@ -109,6 +119,12 @@ export class JobWatches implements OnModuleDestroy {
     watch.listeners.clear();
     this.due.delete(watch);
     if (this.watches.get(watch.id) === watch) this.watches.delete(watch.id);
+  }
+
+  private hear(watch: Watch): void {
+    watch.isHeard = true;
+    watch.isWhole = true;
+    this.read(watch);
   }
 
   private read(watch: Watch, gathered = GATHERED): void {
@@ -134,28 +150,48 @@ export class JobWatches implements OnModuleDestroy {
 
   private async look(watches: readonly Watch[]): Promise<void> {
     // A store that is away comes back; health tells of it meanwhile.
-    const seen = await this.client.reach(() => this.readAll(watches.map(({ id }) => id))).catch(() => undefined);
+    const seen = await this.client.reach(() => this.readAll(watches)).catch(() => undefined);
     for (const watch of watches) {
-      const found = seen?.get(watch.id);
+      const found = seen?.get(watch);
       if (found) this.tell(watch, found);
       if (watch.listeners.size > 0) this.lookAgain(watch);
     }
   }
 
   /** Without those that could not be read. */
-  private async readAll(ids: readonly string[]): Promise<ReadonlyMap<string, SeenJob>> {
-    const seen = new Map<string, SeenJob>();
-    const counting = this.reader.countLogLines(ids);
-    const read = async (id: string): Promise<void> => {
-      const [status, lines] = await Promise.all([this.reader.status(id), counting]);
-      seen.set(id, { status, text: JSON.stringify(status ?? null), lines: lines.get(id) ?? 0 });
+  private async readAll(watches: readonly Watch[]): Promise<ReadonlyMap<Watch, SeenJob>> {
+    const found = new Map<Watch, SeenJob>();
+    const counting = this.reader.countLogLines(watches.map(({ id }) => id));
+    const read = async (watch: Watch): Promise<void> => {
+      const { id, seen, isWhole } = watch;
+      if (seen && !isWhole) {
+        found.set(watch, { ...seen, lines: (await counting).get(id) ?? 0 });
+        return;
+      }
+      // Before it is read: an event that comes meanwhile tells of something else.
+      watch.isWhole = false;
+      watch.readAt = performance.now();
+      try {
+        const [status, lines] = await Promise.all([this.reader.status(id), counting]);
+        found.set(watch, { status, text: JSON.stringify(status ?? null), lines: lines.get(id) ?? 0 });
+      } catch {
+        watch.isWhole = true;
+      }
     };
-    await Promise.allSettled(ids.map(read));
-    return seen;
+    await Promise.allSettled(watches.map(read));
+    return found;
   }
 
   private lookAgain(watch: Watch): void {
-    watch.timer = setTimeout(() => this.read(watch), watch.wait).unref();
+    const left = Math.max(0, watch.readAt + SLOWEST_LOOK - performance.now());
+    const isLong = watch.wait >= left;
+    watch.timer = setTimeout(
+      () => {
+        if (isLong || !watch.isHeard) watch.isWhole = true;
+        this.read(watch);
+      },
+      isLong ? left : watch.wait,
+    ).unref();
     watch.wait = Math.min(watch.wait * 2, SLOWEST_LOOK);
   }
 
