@@ -12,9 +12,10 @@ import { eventually } from '../support/eventually.js';
 import { httpServers } from '../support/http-servers.js';
 import { make, Reports, startLiveApp, type LiveApp, type LiveSettings } from '../support/live-app.js';
 import { RawClient } from '../support/raw-client.js';
+import { sized } from '../support/test-form.js';
 
-const CLIENTS = 500;
-const ROUNDS = 4;
+const CLIENTS = sized(500, 250);
+const ROUNDS = sized(4, 3);
 /** Bytes: of each client of the last two rounds as much as a response and its socket take, and no more. */
 const NOISE = 5 * CLIENTS * 2 * 1024;
 
