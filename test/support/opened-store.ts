@@ -32,6 +32,8 @@ export interface OpenedStore {
   readonly listing: (most: number) => ResultStore | Promise<ResultStore>;
   /** Files or connections that it has for somebody right now. */
   inUse(): number | Promise<number>;
+  /** Takes what memory the store takes sooner or later, whatever is kept in it. */
+  readonly warmUp?: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -44,13 +46,20 @@ export async function openStore(place: StorePlace): Promise<OpenedStore> {
     const client = await pool.connect();
     await migrate(client, namespace);
     client.release();
-    return openTable(pool, () => 0);
+    return { ...openTable(pool, () => 0), warmUp: () => fillCache(pool) };
   }
   // One connection: whoever held it between two chunks would keep all others waiting for ever.
   const pool = new PostgresPool({ connectionString: place.url, max: 1 }, namespace);
   await pool.prepare((client) => migrate(client, namespace), BOOT_TIMEOUT);
   pool.open();
   return openTable(pool, () => 0);
+}
+
+/** The 128 MB that Postgres has for its pages, which are in this process. What is copied into a new table would not do. */
+async function fillCache(pool: SqlPool): Promise<void> {
+  await pool.query('CREATE TABLE filler (bytes text)');
+  await pool.query("INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 140000)");
+  await pool.query('DROP TABLE filler');
 }
 
 function openFiles(directory: string): OpenedStore {

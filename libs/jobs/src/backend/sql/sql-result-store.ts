@@ -4,8 +4,8 @@ import { measured } from '../../results/measure.js';
 import { requireFoundKey, requireResultKey } from '../../results/result-key.js';
 import type { ByteRange, FoundResult, ResultStore, WrittenResult } from '../../results/result-store.js';
 
-/** Stored with each result, so that another version may have another. */
-const CHUNK_SIZE = 256 * 1024;
+/** Stored with each result, so that another version may have another. Of larger ones PGlite's thread keeps more garbage. */
+const CHUNK_SIZE = 64 * 1024;
 /** What comes in one answer. Of larger ones, garbage piles up outside V8's heap faster than V8 takes it for worth removing. */
 const READ_SIZE = 32 * 1024;
 
@@ -30,7 +30,7 @@ interface Stored {
 }
 
 /**
- * A row for each result, and one for each 256 KB of it. Between two of them it holds no connection, so slow bodies and
+ * A row for each result, and one for each 64 KB of it. Between two of them it holds no connection, so slow bodies and
  * slow readers keep nobody else from the database.
  *
  * @internal
