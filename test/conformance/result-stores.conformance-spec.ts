@@ -17,7 +17,7 @@ import {
 
 const TYPE = 'application/octet-stream';
 /** Of the table. */
-const CHUNK = 256 * 1024;
+const CHUNK = 64 * 1024;
 /** More than two parts of S3, which has 5 MB in each. */
 const SEVERAL_PARTS = 11 * 1024 * 1024 + 7;
 

@@ -55,10 +55,10 @@ export async function openStore(place: StorePlace): Promise<OpenedStore> {
   return openTable(pool, () => 0);
 }
 
-/** The 128 MB that Postgres has for its pages, which are in this process. What is copied into a new table would not do. */
+/** What Postgres has for its pages, 32 MB, is in this process. What is copied into a new table would not do. */
 async function fillCache(pool: SqlPool): Promise<void> {
   await pool.query('CREATE TABLE filler (bytes text)');
-  await pool.query("INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 140000)");
+  await pool.query("INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 40000)");
   await pool.query('DROP TABLE filler');
 }
 
