@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import { FleetChore } from '../backend/fleet-chore.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
@@ -12,9 +12,6 @@ const LONGEST_INTERVAL = 60_000;
 const SHORTEST_INTERVAL = 1_000;
 /** Jobs that one call removes: Redis serves nobody else meanwhile. */
 const SWEEP_BATCH = 1_000;
-/** Of the interval: less than all of it, or the claim of one sweep would still stand at the next. */
-const CLAIM = 0.9;
-
 /**
  * Removes failed and cancelled jobs when `results.keepFailedFor` is over. BullMQ does so only when another job of the
  * same queue fails: in a queue that has no failures any more, the last ones would stay for ever.
@@ -26,49 +23,41 @@ const CLAIM = 0.9;
 @Injectable()
 export class DeadLetterSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
-  private readonly interval: number;
-  private timer: NodeJS.Timeout | undefined;
-  private sweeping: Promise<void> = Promise.resolve();
-  private isStopped = false;
+  private readonly chore: FleetChore;
+  /** Milliseconds. */
+  private readonly age: number;
 
   constructor(
     private readonly queues: Queues,
-    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(QUEUE_BACKEND) backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
-    this.interval = Math.min(LONGEST_INTERVAL, Math.max(SHORTEST_INTERVAL, options.keepFailedFor / 10));
+    this.age = Math.ceil(options.keepFailedFor / 1_000) * 1_000;
+    const settings = {
+      collection: COLLECTION,
+      // While a deploy changes the option, the sweep of a process that keeps for longer is not this one.
+      key: `dead-letters-${this.age}`,
+      interval: Math.min(LONGEST_INTERVAL, Math.max(SHORTEST_INTERVAL, options.keepFailedFor / 10)),
+      // An unreachable backend is reported by the health check.
+      onFailure: (error: Error) => this.logger.debug(`Nothing swept: ${error.message}`),
+    };
+    this.chore = new FleetChore(backend, settings, () => this.sweep());
   }
 
   onApplicationBootstrap(): void {
     if (this.options.workedQueues.size === 0) return;
-    let isBusy = false;
-    const sweep = (): void => {
-      if (isBusy) return;
-      isBusy = true;
-      this.sweeping = this.sweepInTurn()
-        // An unreachable backend is reported by the health check; the next sweep makes up for this one.
-        .catch((error: Error) => this.logger.debug(`Nothing swept: ${error.message}`))
-        .finally(() => (isBusy = false));
-    };
-    this.timer = setInterval(sweep, this.interval).unref();
-    sweep();
+    this.chore.start();
+    this.chore.begin();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.isStopped = true;
-    clearInterval(this.timer);
-    await settlesWithin(this.options.connectTimeout, this.sweeping);
+    await this.chore.stop(this.options.connectTimeout);
   }
 
-  private async sweepInTurn(): Promise<void> {
-    await this.backend.whenReady(this.interval);
-    const age = Math.ceil(this.options.keepFailedFor / 1_000) * 1_000;
-    // While a deploy changes the option, the sweep of a process that keeps for longer is not this one.
-    const key = `dead-letters-${age}`;
-    if (await this.backend.ledger.putIfAbsent(COLLECTION, key, process.pid, this.interval * CLAIM)) return;
+  private async sweep(): Promise<void> {
     for (const name of this.options.queues.keys()) {
-      for (let removed = SWEEP_BATCH; removed === SWEEP_BATCH && !this.isStopped;) {
-        removed = (await this.queues.get(name).clean(age, SWEEP_BATCH, 'failed')).length;
+      for (let removed = SWEEP_BATCH; removed === SWEEP_BATCH && !this.chore.isStopped;) {
+        removed = (await this.queues.get(name).clean(this.age, SWEEP_BATCH, 'failed')).length;
       }
     }
   }

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { BackendUnavailableError } from '../backend/backend.errors.js';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import { FleetChore } from '../backend/fleet-chore.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin } from '../backend/with-timeout.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleClock } from './schedule-clock.js';
@@ -14,8 +14,6 @@ const COLLECTION = 'schedule-keeper';
 /** Milliseconds between two looks, of whichever process. */
 const LONGEST_INTERVAL = 5_000;
 const LOOKS_PER_LEASE = 3;
-/** Of the interval: less than all of it, or the claim of one look would still stand at the next. */
-const CLAIM = 0.9;
 /** How late (ms) a fire is when its alarm has most likely been lost. */
 const OVERDUE = 2_000;
 const PAGE = 100;
@@ -32,49 +30,38 @@ const TOGETHER = 10;
 @Injectable()
 export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
-  private readonly interval: number;
-  private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
-  private isStopped = false;
+  private readonly chore: FleetChore;
 
   constructor(
     private readonly records: ScheduleRecords,
     private readonly fires: ScheduleFires,
     private readonly clock: ScheduleClock,
     private readonly unserved: UnservedSchedules,
-    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(QUEUE_BACKEND) backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
-    this.interval = Math.min(LONGEST_INTERVAL, options.lease / LOOKS_PER_LEASE);
+    const settings = {
+      collection: COLLECTION,
+      key: 'look',
+      interval: Math.min(LONGEST_INTERVAL, options.lease / LOOKS_PER_LEASE),
+      // An unreachable backend is reported by the health check.
+      onFailure: (error: Error) => this.logger.debug(`Schedules are not looked after: ${error.message}`),
+    };
+    this.chore = new FleetChore(backend, settings, () => this.look());
   }
 
   onApplicationBootstrap(): void {
-    // Closed while it still booted: what began now would never be stopped.
-    if (this.isStopped || this.options.workedQueues.size === 0) return;
-    let isBusy = false;
-    this.timer = setInterval(() => {
-      if (isBusy) return;
-      isBusy = true;
-      this.looking = this.lookInTurn()
-        // An unreachable backend is reported by the health check; the next look makes up for this one.
-        .catch((error: Error) => this.logger.debug(`Schedules are not looked after: ${error.message}`))
-        .finally(() => (isBusy = false));
-    }, this.interval).unref();
+    if (this.options.workedQueues.size > 0) this.chore.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.isStopped = true;
-    clearInterval(this.timer);
-    await settlesWithin(this.options.connectTimeout, this.looking);
+    await this.chore.stop(this.options.connectTimeout);
   }
 
-  private async lookInTurn(): Promise<void> {
-    await this.backend.whenReady(this.interval);
-    const { ledger } = this.backend;
-    if (await ledger.putIfAbsent(COLLECTION, 'look', process.pid, this.interval * CLAIM)) return;
+  private async look(): Promise<void> {
     const before = Date.now() - OVERDUE;
     const tried = new Set<string>();
-    for (let limit = PAGE; limit <= MOST_LISTED && !this.isStopped;) {
+    for (let limit = PAGE; limit <= MOST_LISTED && !this.chore.isStopped;) {
       const names = await this.records.overdue(before, limit);
       const others = names.filter((name) => !tried.has(name));
       for (let n = 0; n < others.length; n += TOGETHER) {
@@ -84,7 +71,7 @@ export class ScheduleKeeper implements OnApplicationBootstrap, OnModuleDestroy {
       // Those that could not be mended stand before the others.
       if (others.length === 0) limit += PAGE;
       for (const name of others) tried.add(name);
-      await ledger.put(COLLECTION, 'look', process.pid, this.interval * CLAIM);
+      await this.chore.goOn();
     }
     await this.unserved.lookAtSome();
   }
