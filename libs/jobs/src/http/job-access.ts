@@ -11,12 +11,14 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { StoredResults } from '../results/stored-results.js';
 import { JOBS_HTTP_OPTIONS, type JobAction, type JobsHttpOptions } from './jobs-http.options.js';
+import { ListCursors } from './list-cursors.js';
 
 /** Whether a request may do something with a job, and the job. @internal */
 @Injectable()
 export class JobAccess {
   constructor(
     private readonly moduleRef: ModuleRef,
+    private readonly cursors: ListCursors,
     @Inject(JOBS_HTTP_OPTIONS) private readonly options: JobsHttpOptions,
   ) {}
 
@@ -63,9 +65,12 @@ export class JobAccess {
   /** A page of jobs, without those that the request may not see in a list. */
   async list(request: unknown, options: JobListOptions): Promise<JobListPage> {
     this.requireDecider('list');
-    const { jobs, ...rest } = await this.jobs.list(options);
+    const { cursor: before } = options;
+    const after = before === undefined ? {} : { cursor: await this.cursors.open(before) };
+    const { jobs, cursor } = await this.jobs.list({ ...options, ...after });
     const areAllowed = await Promise.all(jobs.map((job) => this.isAllowed(request, job, 'list')));
-    return { jobs: jobs.filter((_job, n) => areAllowed[n]), ...rest };
+    const next = cursor === undefined ? {} : { cursor: await this.cursors.seal(cursor) };
+    return { jobs: jobs.filter((_job, n) => areAllowed[n]), ...next };
   }
 
   /** A status of a moment ago, with its place in the queue. */

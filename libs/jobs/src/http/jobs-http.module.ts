@@ -6,6 +6,7 @@ import { JobUrls } from './job-urls.js';
 import { JOBS_HTTP_OPTIONS, type JobsHttpOptions } from './jobs-http.options.js';
 import { JobResultController } from './job-result.controller.js';
 import { JobsController } from './jobs.controller.js';
+import { ListCursors } from './list-cursors.js';
 import { LongPolls } from './long-poll.js';
 import { TaskDurations } from './task-durations.js';
 
@@ -40,6 +41,7 @@ export class JobsHttpModule {
         AcceptedReplies,
         JobAccess,
         JobStreams,
+        ListCursors,
         LongPolls,
         TaskDurations,
         { provide: STREAM_PACE, useValue: DEFAULT_PACE },

@@ -1,0 +1,71 @@
+import { ModuleRef } from '@nestjs/core';
+import type { JobListPage, JobsService } from 'nestjs-jobs';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
+import { ListCursors } from '../../libs/jobs/src/http/list-cursors.js';
+import { httpServers } from '../support/http-servers.js';
+import { make, startLiveApp, type LiveApp, type LiveSettings } from '../support/live-app.js';
+
+describe.each(httpServers)('who sees what of live status on $name', (server) => {
+  let live: LiveApp;
+  let jobs: JobsService;
+
+  async function serve(settings: LiveSettings): Promise<void> {
+    live = await startLiveApp(server, { ...settings, options: { workers: false, ...settings.options } });
+    ({ jobs } = live);
+  }
+  const get = (path: string): Promise<Response> => fetch(live.url + path);
+  const list = async (query: string): Promise<JobListPage> =>
+    (await (await get(`/jobs?${query}`)).json()) as JobListPage;
+
+  afterEach(() => live.close());
+
+  it('[A2] a cursor tells nothing of jobs that are left out, and is good in each process', async () => {
+    await serve({ http: { authorize: (_, job) => job.tags.includes('mine') } });
+    const mine = await jobs.enqueue(make, {}, { tags: ['mine'] });
+    const other = await jobs.enqueue(make, {}, { id: 'of-another-one' });
+    await jobs.enqueue(make, {}, { id: 'of-a-third-one' });
+    const first = await list('limit=1');
+    expect(first.jobs).toEqual([]);
+    const { cursor } = await list(`limit=1&cursor=${first.cursor}`);
+    const bytes = Buffer.from(cursor!, 'base64url');
+    for (const word of ['waiting', 'default', other.id]) expect(bytes.toString('latin1')).not.toContain(word);
+    const elsewhere = new ListCursors(live.app.get(ModuleRef));
+    expect(await elsewhere.open(cursor)).toBe((await jobs.list({ limit: 2 })).cursor);
+    expect(await list(`limit=1&cursor=${await elsewhere.seal(await elsewhere.open(cursor))}`)).toMatchObject({
+      jobs: [{ id: mine.id }],
+    });
+  });
+
+  it('[A2] a cursor that was made up, or changed, is refused', async () => {
+    await serve({});
+    await jobs.enqueueMany(Array.from({ length: 3 }, () => ({ task: make, payload: {} })));
+    const { cursor } = await list('limit=2');
+    const changed = Buffer.from(cursor!, 'base64url');
+    changed[changed.length - 1]! ^= 1;
+    const own = (await jobs.list({ limit: 2 })).cursor!;
+    for (const made of [
+      own,
+      changed.toString('base64url'),
+      cursor!.slice(0, 30),
+      'A'.repeat(4_000),
+      '',
+      `${cursor}&cursor=`,
+    ]) {
+      const response = await get(`/jobs?cursor=${made}`);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ message: expect.stringContaining('cursor') });
+    }
+  });
+
+  it('[A2] the cursors of a store that was emptied meanwhile are known again', async () => {
+    await serve({});
+    await jobs.enqueueMany(Array.from({ length: 3 }, () => ({ task: make, payload: {} })));
+    const elsewhere = new ListCursors(live.app.get(ModuleRef));
+    await list('limit=2');
+    const { ledger } = live.app.get<QueueBackend>(QUEUE_BACKEND, { strict: false });
+    await ledger.delete('http', 'cursor-key');
+    const cursor = await elsewhere.seal((await jobs.list({ limit: 2 })).cursor!);
+    expect((await list(`limit=2&cursor=${cursor}`)).jobs).toHaveLength(1);
+  });
+});
