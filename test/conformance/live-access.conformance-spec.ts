@@ -3,6 +3,7 @@ import type { JobListPage, JobsService } from 'nestjs-jobs';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { ListCursors } from '../../libs/jobs/src/http/list-cursors.js';
+import { eventually } from '../support/eventually.js';
 import { httpServers } from '../support/http-servers.js';
 import { make, startLiveApp, type LiveApp, type LiveSettings } from '../support/live-app.js';
 
@@ -68,4 +69,49 @@ describe.each(httpServers)('who sees what of live status on $name', (server) => 
     const cursor = await elsewhere.seal((await jobs.list({ limit: 2 })).cursor!);
     expect((await list(`limit=2&cursor=${cursor}`)).jobs).toHaveLength(1);
   });
+
+  it.each(['yes', {}, [], 1, null, undefined, 0])(
+    '[A2] [A4] [A6] nothing but true allows anything: an authorize function that answers %j',
+    async (answer) => {
+      const authorize = (() => answer) as unknown as () => boolean;
+      await serve({ http: { authorize } });
+      const { id } = await jobs.enqueue(make, {});
+      for (const path of ['', '?wait=1s', '/events', '/tree', '/result']) {
+        expect([path, (await get(`/jobs/${id}${path}`)).status]).toEqual([path, path.startsWith('/') ? 403 : 404]);
+      }
+      for (const [path, method] of [
+        ['', 'DELETE'],
+        ['/redrive', 'POST'],
+      ] as const) {
+        expect((await fetch(`${live.url}/jobs/${id}${path}`, { method })).status).toBe(403);
+      }
+      expect(await list('limit=1')).toEqual({ jobs: [] });
+    },
+  );
+
+  it('[A5] of a job that is not kept any more nothing is told to whom may not see it', async () => {
+    let isAllowed = false;
+    await serve({
+      http: { authorize: () => isAllowed, denied: 404 },
+      options: { results: { keepFor: '1s' }, workers: true },
+    });
+    for (const step of live.reports.steps) step.reach();
+    const job = await jobs.enqueue(make, {}, { id: 'invoice-4711' });
+    const isGone = async (): Promise<boolean> => (await jobs.statuses([job.id]))[job.id] === null;
+    await eventually(isGone);
+    const statusOf = async (id: string): Promise<number> => (await get(`/jobs/${id}/result`)).status;
+    expect(await statusOf(job.id)).toBe(await statusOf('default_invoice-4712'));
+    isAllowed = true;
+    expect(await statusOf(job.id)).toBe(410);
+  });
+
+  it.each(['state[]=failed', 'state[0]=failed', 'queue[]=default', 'limit[]=1', 'tag[x]=a', 'task[name]=a'])(
+    '[A2] refuses a list with %s, which would be that of all jobs',
+    async (query) => {
+      await serve({});
+      const response = await get(`/jobs?${query}`);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ message: expect.stringContaining(query.split('[')[0]!) });
+    },
+  );
 });
