@@ -1,7 +1,7 @@
 import { ForbiddenException, GoneException, Inject, Injectable, NotFoundException, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { madeAt, queueOfJobId } from '../client/job-id.js';
-import { JobReader } from '../client/job-reader.js';
+import { JobReader, type JobLog } from '../client/job-reader.js';
 import type { JobListOptions, JobListPage } from '../client/job-list-options.js';
 import type { JobStatus } from '../client/job-status.js';
 import { JobWatches } from '../client/job-watches.js';
@@ -93,6 +93,11 @@ export class JobAccess {
   /** A status of a moment ago, with its place in the queue. */
   placed(status: JobStatus): Promise<JobStatus> {
     return this.find(JobsClient).placed(status);
+  }
+
+  /** Lines that a job has logged, after so many of them. */
+  log(id: string, after: number, most: number): Promise<JobLog> {
+    return this.find(JobsClient).reach(() => this.reader.log(id, after, most));
   }
 
   async isAllowed(request: unknown, job: JobStatus, action: JobAction): Promise<boolean> {
