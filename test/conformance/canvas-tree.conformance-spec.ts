@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jest } from '@jest/globals';
 import { chain, chord, group, JobNotFoundError, type JobTree } from 'nestjs-jobs';
 import { JobsHttpModule, type JobsHttpOptions } from 'nestjs-jobs/http';
 import request from 'supertest';
+import { JobReader } from '../../libs/jobs/src/client/job-reader.js';
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { add, fail, number, Sums, xsum } from '../support/sums.js';
@@ -64,6 +67,26 @@ describe.each(backends)('the tree of a canvas on $name', (backend) => {
     await started.result(WAIT);
     const { children, more } = await started.tree();
     expect([children.length, more]).toEqual([100, 150]);
+  });
+
+  it('[V9] of a deep canvas is read to its end, as long as the store answers each time', async () => {
+    const slow = await startJobsApp({
+      backend,
+      providers: [Sums],
+      options: { connectTimeout: '3s', workers: false },
+    });
+    const started = await slow.jobs.start(chain(number.s(1), number.s(), number.s(), number.s()));
+    const reader = slow.app.get(JobReader, { strict: false });
+    const find = reader.find.bind(reader);
+    jest.spyOn(reader, 'find').mockImplementation(async (queue, id) => {
+      await sleep(1_000);
+      return find(queue, id);
+    });
+    expect(brief(await started.tree())).toEqual([
+      'number blocked',
+      ['number blocked', ['number blocked', 'number pending']],
+    ]);
+    await slow.close();
   });
 
   it('[V9] is that of any job', async () => {

@@ -74,7 +74,9 @@ class Work {
   async tells(_payload: undefined, job: JobContext): Promise<void> {
     await job.stage('reading', { rows: 2 });
     await job.progress(50);
-    await job.progress({ done: 2 });
+    const far = { done: 2 };
+    await job.progress(far);
+    far.done = 3;
   }
 
   @Task({ name: 'work.waits' })

@@ -45,7 +45,7 @@ describe.each(backends)('what clients of live status read on $name', (backend) =
       backend,
       providers: [Prints],
       imports: [JobsHttpModule.forRoot({ authorize: () => true })],
-      options: { queues: { default: {}, later: {} }, workers: { except: ['later'] } },
+      options: { queues: { default: {}, later: {} }, workers: { except: ['later'] }, connectTimeout: '5s' },
     });
     ({ app, jobs } = started);
     prints = app.get(Prints);
@@ -76,6 +76,35 @@ describe.each(backends)('what clients of live status read on $name', (backend) =
     await client.ended;
     expect(client.of('log')).toEqual(['paper is in', 'a page is out', 'all pages are out'].map((line) => ({ line })));
   });
+
+  it('[A4] lines that cannot be read at the end are told to the client when it comes again, and the end after them', async () => {
+    const reader = app.get(JobReader, { strict: false });
+    const { id } = await jobs.enqueue(task(Prints, 'make'));
+    const url = `${await app.getUrl()}/jobs/${id}/events`;
+    const client = await EventStreamClient.open(url);
+    prints.goOn.reach();
+    await eventually(() => client.of('log').length === 2);
+    const reading = jest.spyOn(reader, 'log').mockRejectedValue(new Error('The store is away'));
+    prints.end.reach();
+    await client.ended;
+    expect(client.events.filter(({ id: event }) => event.endsWith('-end'))).toEqual([]);
+    reading.mockRestore();
+    const again = await EventStreamClient.open(url, { 'last-event-id': client.events.at(-1)!.id });
+    await again.ended;
+    expect(again.events.map(({ event }) => event)).toEqual(['log', 'state']);
+    expect(again.events).toMatchObject([{ data: { line: 'all pages are out' } }, { data: { state: 'succeeded' } }]);
+  });
+
+  it('[A4] a log whose answer never comes holds up no client for longer than the store may take', async () => {
+    const reader = app.get(JobReader, { strict: false });
+    const { id } = await jobs.enqueue(task(Prints, 'make'));
+    const client = await EventStreamClient.open(`${await app.getUrl()}/jobs/${id}/events`);
+    await eventually(() => client.of('log').length === 1);
+    const reading = jest.spyOn(reader, 'log').mockReturnValueOnce(new Promise(() => {}));
+    prints.goOn.reach();
+    await eventually(() => client.of('log').length === 2, { timeout: 30_000 });
+    expect(reading.mock.calls.length).toBeGreaterThan(1);
+  }, 40_000);
 
   it('[A4] many jobs are read together', async () => {
     const count = jest.spyOn(app.get(JobReader, { strict: false }), 'countLogLines');

@@ -70,6 +70,7 @@ function changed(before: JobStatus | undefined, event: string, content: unknown)
   if (event === 'state') return content as JobStatus;
   if (before === undefined) return undefined;
   if (event === 'progress') return { ...before, progress: content };
+  if (event !== 'stage') return before;
   const { stage: _before, ...rest } = before;
-  return event === 'stage' && content !== null ? { ...rest, stage: content as { name: string } } : before;
+  return content === null ? rest : { ...rest, stage: content as { name: string } };
 }

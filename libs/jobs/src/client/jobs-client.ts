@@ -161,7 +161,7 @@ export class JobsClient implements JobOperations {
   }
 
   tree(id: string): Promise<JobTree | undefined> {
-    return this.sender.reach(() => new TreeReader(this.reader).read(id));
+    return new TreeReader(this.reader, (work) => this.sender.reach(work)).read(id);
   }
 
   untilEnded(id: string, timeout: number): Promise<JobStatus | 'timeout' | undefined> {

@@ -14,11 +14,15 @@ const MOST_JOBS = 1_000;
 export class TreeReader {
   private left = MOST_JOBS;
 
-  constructor(private readonly reader: JobReader) {}
+  /** @param reach - does something with the store, which must answer in time. The whole of a deep tree may take longer. */
+  constructor(
+    private readonly reader: JobReader,
+    private readonly reach: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {}
 
   /** Undefined when there is no such job, or it is not kept any more. */
   async read(id: string): Promise<JobTree | undefined> {
-    const found = await this.reader.findKept(id);
+    const found = await this.reach(() => this.reader.findKept(id));
     return found && this.treeOf(found);
   }
 
@@ -48,7 +52,7 @@ export class TreeReader {
     if (isLeaf(job)) return { children: [], more: 0 };
     const { members, more } = await this.membersOf(job);
     const shown = members.slice(0, Math.max(0, this.left));
-    const found = await Promise.all(shown.map(({ queue, id }) => this.reader.find(queue, id)));
+    const found = await this.reach(() => Promise.all(shown.map(({ queue, id }) => this.reader.find(queue, id))));
     const children: JobTree[] = [];
     let hidden = more + members.length - shown.length;
     for (const [n, child] of found.entries()) {
@@ -67,10 +71,12 @@ export class TreeReader {
 
   private async membersOf(job: StoredJob): Promise<{ members: FlowMember[]; more: number }> {
     const page = { cursor: 0, count: MOST_CHILDREN };
-    const [counts, found] = await Promise.all([
-      job.getDependenciesCount(),
-      job.getDependencies({ processed: page, unprocessed: page, failed: page, ignored: page }),
-    ]);
+    const [counts, found] = await this.reach(() =>
+      Promise.all([
+        job.getDependenciesCount(),
+        job.getDependencies({ processed: page, unprocessed: page, failed: page, ignored: page }),
+      ]),
+    );
     const { processed = {}, unprocessed = [], ignored = {}, failed = [] } = found;
     const keys = [...failed, ...Object.keys(ignored), ...unprocessed, ...Object.keys(processed)];
     const members = [...new Set(keys)].map(memberOf).sort(byPlace);

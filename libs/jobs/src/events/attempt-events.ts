@@ -59,7 +59,9 @@ export class AttemptEvents {
   says(job: StoredJob, attempt: number, said: { stage: JobEvent<'stage'>['stage'] } | { progress: unknown }): void {
     const name = 'stage' in said ? 'stage' : 'progress';
     if (!this.events.wants('local', name)) return;
-    this.tell({ event: name, ...factsOf(job), attempt, at: new Date().toISOString(), ...said } as JobEvent);
+    // The task may go on with its object before listeners are called.
+    const told = JSON.parse(JSON.stringify(said)) as typeof said;
+    this.tell({ event: name, ...factsOf(job), attempt, at: new Date().toISOString(), ...told } as JobEvent);
   }
 
   /** @param reported - rejects with how BullMQ is told of it, when it is stored. */

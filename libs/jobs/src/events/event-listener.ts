@@ -75,10 +75,11 @@ export class EventListener {
     let answer: unknown;
     try {
       answer = this.invoke(event);
+      // A getter may throw, and so may a proxy.
+      if (!isThenable(answer)) return;
     } catch (error) {
       return this.failed(event, error);
     }
-    if (!isThenable(answer)) return;
     const call: Promise<void> = Promise.resolve(answer)
       .then(
         () => {},

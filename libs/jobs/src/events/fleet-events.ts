@@ -4,6 +4,7 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import type { ProgressRecord } from '../client/envelope.js';
 import { JobReader } from '../client/job-reader.js';
+import { JobsClient } from '../client/jobs-client.js';
 import { Queues } from '../client/queues.js';
 import { readStatus } from '../client/read-status.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -63,6 +64,7 @@ export class FleetEvents {
     private readonly events: JobEvents,
     private readonly queues: Queues,
     private readonly reader: JobReader,
+    private readonly client: JobsClient,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
 
@@ -144,7 +146,8 @@ export class FleetEvents {
   private async lookAt(queue: string, id: string, events: readonly EngineEvent[]): Promise<JobEvent[]> {
     if (!events.some((event) => this.needsLook(event))) return [];
     try {
-      const found = await this.reader.find(queue, id);
+      // One that is not answered would hold up all that is heard after it.
+      const found = await this.client.reach(() => this.reader.find(queue, id));
       if (!found) return [];
       const status = readStatus(found.job, found.state);
       const known = this.told.get(id);

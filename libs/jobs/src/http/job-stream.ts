@@ -85,7 +85,7 @@ export class JobStream {
     const hasEnded = status === undefined || status.terminal;
     // The last lines of a job may have come after they were counted.
     const hasLines = hasEnded || seen.lines !== this.lines;
-    const { lines, isAll } = hasLines ? await this.newLines() : { lines: [], isAll: true };
+    const { lines, isAll } = hasLines ? await this.newLines(hasEnded) : { lines: [], isAll: true };
     const changes = isAll && this.told?.text !== seen.text ? await this.changesTo(status) : [];
     if (this.isOver) return;
     const events: StreamEvent[] = lines.map((line) => ({ event: 'log', id: String(++this.lines), data: { line } }));
@@ -101,7 +101,7 @@ export class JobStream {
   }
 
   /** A store that is away comes back, and with the next status the lines are read. */
-  private async newLines(): Promise<{ lines: readonly string[]; isAll: boolean }> {
+  private async newLines(hasEnded: boolean): Promise<{ lines: readonly string[]; isAll: boolean }> {
     const { most } = this;
     try {
       const { lines, total } = await this.source.log(this.id, this.lines, most);
@@ -113,6 +113,8 @@ export class JobStream {
       else if (lines.length === most) this.most = Math.min(MOST_LINES, most * 2);
       return { lines: hasShrunk ? [] : lines, isAll: !hasShrunk && lines.length < most };
     } catch {
+      // There is no next status: the client comes again, with what it has had, and is told the rest and the end.
+      if (hasEnded) this.close();
       return { lines: [], isAll: true };
     }
   }

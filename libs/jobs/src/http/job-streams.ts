@@ -74,7 +74,7 @@ export class JobStreams implements OnModuleDestroy {
       id,
       lines,
       (onReady, onGone) => new EventStream(response, headers, this.pace.patience, onReady, onGone),
-      { log: (...args) => this.log(...args), placed: (status) => this.access.reader.placed(status) },
+      { log: (...args) => this.log(...args), placed: (status) => this.access.placed(status) },
       onOver,
     );
     const stopListening = onceGone(request, response, () => stream.over());
@@ -89,7 +89,7 @@ export class JobStreams implements OnModuleDestroy {
     const key = `${after} ${most} ${id}`;
     let log = this.logs.get(key);
     if (!log) {
-      log = this.access.reader.log(id, after, most).finally(() => this.logs.delete(key));
+      log = this.access.log(id, after, most).finally(() => this.logs.delete(key));
       this.logs.set(key, log);
     }
     return log;

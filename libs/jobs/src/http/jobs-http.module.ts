@@ -3,9 +3,10 @@ import { AcceptedReplies } from './accepted-replies.js';
 import { JobAccess } from './job-access.js';
 import { DEFAULT_PACE, JobStreams, STREAM_PACE } from './job-streams.js';
 import { JobUrls } from './job-urls.js';
-import { JOBS_HTTP_OPTIONS, type JobsHttpOptions } from './jobs-http.options.js';
+import { checkHttpOptions, JOBS_HTTP_OPTIONS, type JobsHttpOptions } from './jobs-http.options.js';
 import { JobResultController } from './job-result.controller.js';
 import { JobsController } from './jobs.controller.js';
+import { ListCursors } from './list-cursors.js';
 import { LongPolls } from './long-poll.js';
 import { TaskDurations } from './task-durations.js';
 
@@ -27,6 +28,7 @@ import { TaskDurations } from './task-durations.js';
  * export class AppModule {}
  * ```
  *
+ * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError}
  * @publicApi
  */
 @Module({})
@@ -40,10 +42,11 @@ export class JobsHttpModule {
         AcceptedReplies,
         JobAccess,
         JobStreams,
+        ListCursors,
         LongPolls,
         TaskDurations,
         { provide: STREAM_PACE, useValue: DEFAULT_PACE },
-        { provide: JOBS_HTTP_OPTIONS, useValue: options },
+        { provide: JOBS_HTTP_OPTIONS, useValue: checkHttpOptions(options) },
       ],
     };
   }
