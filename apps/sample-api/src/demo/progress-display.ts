@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
 import type { JobStatus } from 'nestjs-jobs';
 import type { JobNews } from './job-news.js';
@@ -59,8 +60,9 @@ class LineDisplay implements ProgressDisplay {
   end(): void {}
 }
 
+/** A line is whatever a task wrote, which may have been sent to it. */
 function logged(line: string): string {
-  return `      logged: ${line}\n`;
+  return `      logged: ${stripVTControlCharacters(line)}\n`;
 }
 
 function lineOf(status: JobStatus): string {
@@ -76,5 +78,5 @@ function percentOf({ state, progress }: JobStatus): number {
 
 function describe({ state, stage, attempt }: JobStatus): string {
   const again = attempt > 1 ? ` (attempt ${attempt})` : '';
-  return `${[stage?.name, state].filter(Boolean).join(', ')}${again}`;
+  return `${[stage && stripVTControlCharacters(stage.name), state].filter(Boolean).join(', ')}${again}`;
 }
