@@ -6,10 +6,10 @@ describe('what the demo shows of a job', () => {
   it('[A4] is text, also when a task wrote what a terminal would obey', () => {
     const stream = new PassThrough();
     const display = progressDisplay(stream as unknown as NodeJS.WriteStream);
-    display.show({ kind: 'log', line: '\u001B[2Jread\u001B]0;a title\u0007' });
+    display.show({ kind: 'log', line: '\u001B[2Jread\u0007 it\r' });
     const status = { state: 'running', stage: { name: '\u001B[31mparse' }, progress: 12.7, attempt: 2 };
     display.show({ kind: 'status', status: status as unknown as JobStatus });
     display.end();
-    expect(String(stream.read())).toBe('      logged: read\n 12%  parse, running (attempt 2)\n');
+    expect(String(stream.read())).toBe('      logged: read it\n 12%  parse, running (attempt 2)\n');
   });
 });

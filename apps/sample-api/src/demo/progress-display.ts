@@ -60,9 +60,13 @@ class LineDisplay implements ProgressDisplay {
   end(): void {}
 }
 
-/** A line is whatever a task wrote, which may have been sent to it. */
+/** A task writes whatever it likes, and that may have been sent to it. */
+function asText(written: string): string {
+  return stripVTControlCharacters(written).replaceAll(/\p{Cc}/gu, '');
+}
+
 function logged(line: string): string {
-  return `      logged: ${stripVTControlCharacters(line)}\n`;
+  return `      logged: ${asText(line)}\n`;
 }
 
 function lineOf(status: JobStatus): string {
@@ -78,5 +82,5 @@ function percentOf({ state, progress }: JobStatus): number {
 
 function describe({ state, stage, attempt }: JobStatus): string {
   const again = attempt > 1 ? ` (attempt ${attempt})` : '';
-  return `${[stage && stripVTControlCharacters(stage.name), state].filter(Boolean).join(', ')}${again}`;
+  return `${[stage && asText(stage.name), state].filter(Boolean).join(', ')}${again}`;
 }
