@@ -10,6 +10,6 @@ describe('what the demo shows of a job', () => {
     const status = { state: 'running', stage: { name: '\u001B[31mparse' }, progress: 12.7, attempt: 2 };
     display.show({ kind: 'status', status: status as unknown as JobStatus });
     display.end();
-    expect(String(stream.read())).toBe('      logged: read it\n 12%  parse, running (attempt 2)\n');
+    expect(String(stream.read())).toBe('      logged: [2Jread it\n 12%  [31mparse, running (attempt 2)\n');
   });
 });

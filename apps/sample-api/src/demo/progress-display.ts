@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
 import type { JobStatus } from 'nestjs-jobs';
 import type { JobNews } from './job-news.js';
@@ -62,7 +61,7 @@ class LineDisplay implements ProgressDisplay {
 
 /** A task writes whatever it likes, and that may have been sent to it. */
 function asText(written: string): string {
-  return stripVTControlCharacters(written).replaceAll(/\p{Cc}/gu, '');
+  return written.replaceAll(/\p{Cc}/gu, '');
 }
 
 function logged(line: string): string {
