@@ -4,11 +4,13 @@ import { buffer } from 'node:stream/consumers';
 import { Inject, Injectable } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
+import { isResultKey } from './result-key.js';
 import { RESULT_STORES, type ResultStores } from './open-result-store.js';
 import { KeptElsewhere, resultKey, type KeptAs, type ResultOwner, type ResultReference } from './result-reference.js';
 import type { ByteRange, ResultStore } from './result-store.js';
 import { ResultStream } from './result-stream.js';
 import { ResultGoneError, ResultStoreError } from './result.errors.js';
+import { WholeBody } from './whole-body.js';
 
 const COLLECTION = 'results';
 const HOME = 'home';
@@ -53,18 +55,20 @@ export class StoredResults {
   }
 
   /** @throws {@link ResultGoneError}, {@link ResultStoreError} */
-  async open({ ref }: Pick<ResultReference, 'ref'>, range?: ByteRange): Promise<Readable> {
+  async open({ ref, size }: Pick<ResultReference, 'ref' | 'size'>, range?: ByteRange): Promise<Readable> {
     const [, home, key] = REF.exec(ref) ?? [];
     const place = this.stores?.place ?? 'results.store, which is false';
-    if (!this.stores || home === undefined || key === undefined) throw new ResultGoneError(ref, place);
+    // A reference may come from anybody: no store sees a key that leads elsewhere.
+    if (!this.stores || home === undefined || !isResultKey(key)) throw new ResultGoneError(ref, place);
+    const failed = (error: unknown): Error => new ResultStoreError(`reading the result "${ref}" from`, place, error);
     let body: Readable | undefined;
     try {
       body = await this.stores.in(home).read(key, range);
     } catch (error) {
-      throw new ResultStoreError(`reading the result "${ref}" from`, place, error);
+      throw failed(error);
     }
     if (!body) throw new ResultGoneError(ref, place);
-    return body;
+    return WholeBody.of(body, range ? range.end - range.start + 1 : size, failed);
   }
 
   /** What a task returned: JSON as it is, anything else as a stream. */
