@@ -9,7 +9,7 @@ import { ResultNotSerializableError, ResultTooLargeError } from '../execution/ex
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { contentTypeOf } from './content-type.js';
-import { discard, isBody, ResultBody } from './result-body.js';
+import { discard, discardIn, isBody, ResultBody } from './result-body.js';
 import { KeptElsewhere, type ResultOwner } from './result-reference.js';
 import { StoredResults, type Keeping } from './stored-results.js';
 
@@ -56,8 +56,13 @@ export class ResultKeeper {
     if (result instanceof KeptElsewhere) return result;
     const { name } = job;
     if (isBody(result)) return this.keepBody(job, result, options);
-    const size = this.sizeBeyond(name, result);
-    return size === undefined ? result : this.keepJson(job, result, size, options);
+    try {
+      const size = this.sizeBeyond(name, result);
+      return size === undefined ? result : this.keepJson(job, result, size, options);
+    } catch (error) {
+      discardIn(result);
+      throw error;
+    }
   }
 
   /** {@link StoredResults.payload} */
@@ -116,10 +121,17 @@ export class ResultKeeper {
     attempt: WritingAttempt | undefined,
     keeping: Keeping,
   ): Promise<KeptElsewhere> {
+    if (attempt?.ended) {
+      discard(result);
+      throw new Error(`nestjs-jobs: the attempt of job "${job.id}" had ended before its result was to be kept.`);
+    }
     const body = ResultBody.of(job.name, result, this.options.maxStoredSize);
-    if (attempt) attempt.onCutOff = (reason) => void body.destroy(reason);
+    if (attempt) attempt.onCutOff = (reason) => body.cutOff(reason);
     try {
       return await this.stored.write(await this.ownerOf(job), body, keeping);
+    } catch (error) {
+      body.destroy();
+      throw error;
     } finally {
       if (attempt) attempt.onCutOff = undefined;
     }

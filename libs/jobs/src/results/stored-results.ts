@@ -40,8 +40,12 @@ export class StoredResults {
     return this.stores !== undefined;
   }
 
-  /** @throws {@link ResultStoreError}; what made the body end, as it is. */
-  async write(owner: ResultOwner, body: Readable, { as, contentType, until }: Keeping): Promise<KeptElsewhere> {
+  /** @throws {@link ResultStoreError}; what kept the body from being whole, as it is. */
+  async write(
+    owner: ResultOwner,
+    body: Readable & { failure?: Error | undefined },
+    { as, contentType, until }: Keeping,
+  ): Promise<KeptElsewhere> {
     const { place } = this.required();
     try {
       const home = await this.ownHome();
@@ -50,7 +54,7 @@ export class StoredResults {
       return new KeptElsewhere({ ref: `${home}/${key}`, size, contentType, sha256 });
     } catch (error) {
       body.destroy();
-      throw body.errored ?? new ResultStoreError(`writing the result of job "${owner.id}" to`, place, error);
+      throw body.failure ?? new ResultStoreError(`writing the result of job "${owner.id}" to`, place, error);
     }
   }
 
