@@ -1,6 +1,6 @@
 import { InvalidResultKeyError } from './invalid-result-key.error.js';
 
-const PART = String.raw`(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}`;
+const PART = String.raw`(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,250}`;
 /** Between the name of a result and what a store adds to it while the result is not finished. @internal */
 export const UNFINISHED = '~';
 
