@@ -3,12 +3,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { StoredJob } from '../client/envelope.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
-import { queueOfJobId } from '../client/job-id.js';
 import { JobReader } from '../client/job-reader.js';
 import { ResultNotSerializableError, ResultTooLargeError } from '../execution/execution.errors.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { contentTypeOf } from './content-type.js';
+import { LastJobs } from './last-jobs.js';
 import { discard, discardIn, isBody, ResultBody } from './result-body.js';
 import { KeptElsewhere, type ResultOwner } from './result-reference.js';
 import { StoredResults, type Keeping } from './stored-results.js';
@@ -31,11 +31,15 @@ export interface KeepOptions {
 /** Decides what of a task's result is kept, and where. @internal */
 @Injectable()
 export class ResultKeeper {
+  private readonly lastJobs: LastJobs;
+
   constructor(
     private readonly stored: StoredResults,
-    private readonly reader: JobReader,
+    reader: JobReader,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
-  ) {}
+  ) {
+    this.lastJobs = new LastJobs(reader);
+  }
 
   /**
    * What the job is to end with; a promise only of what is to be kept elsewhere.
@@ -137,16 +141,11 @@ export class ResultKeeper {
     }
   }
 
-  private async parentOf({ parent }: StoredJob): Promise<StoredJob | undefined> {
-    const queue = parent?.id === undefined ? undefined : queueOfJobId(parent.id);
-    return queue === undefined ? undefined : (await this.reader.find(queue, parent!.id!))?.job;
-  }
-
   /** Of a canvas each result may be wanted until all of it has ended. */
   private async ownerOf(job: StoredJob): Promise<ResultOwner> {
     const owner = { id: job.id!, queue: job.queueName };
-    let last = job;
-    for (let above: StoredJob | undefined = job; above; above = await this.parentOf(above)) last = above;
-    return last === job ? owner : { ...owner, parentId: last.id! };
+    if (job.parent?.id === undefined) return owner;
+    const parentId = await this.lastJobs.of(job);
+    return parentId === undefined ? owner : { ...owner, parentId };
   }
 }
