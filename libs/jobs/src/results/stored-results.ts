@@ -1,12 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Inject, Injectable } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
+import { withTimeout } from '../backend/with-timeout.js';
 import { isResultKey } from './result-key.js';
 import { RESULT_STORES, type ResultStores } from './open-result-store.js';
-import { KeptElsewhere, resultKey, type KeptAs, type ResultOwner, type ResultReference } from './result-reference.js';
+import {
+  isReference,
+  isSettledReference,
+  KeptElsewhere,
+  resultKey,
+  type KeptAs,
+  type ResultOwner,
+  type ResultReference,
+} from './result-reference.js';
 import type { ByteRange, ResultStore } from './result-store.js';
 import { ResultStream } from './result-stream.js';
 import { ResultGoneError, ResultStoreError } from './result.errors.js';
@@ -14,6 +23,8 @@ import { WholeBody } from './whole-body.js';
 
 const COLLECTION = 'results';
 const HOME = 'home';
+/** Bytes in a millisecond of a store that is read from. */
+const SLOWEST = 100;
 /** `<home>/<queue>/<job>/<name>` */
 const REF = /^([0-9a-f]{16})\/(.+)$/s;
 
@@ -25,10 +36,19 @@ export interface Keeping {
   readonly until?: number | undefined;
 }
 
+/** For how long JSON is waited for. @internal */
+export interface Patience {
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly onTimeout: () => Error;
+}
+
 /** Results that are too large for the queue. @internal */
 @Injectable()
 export class StoredResults {
   private home: Promise<string> | undefined;
+  /** Milliseconds, beside those for its size. */
+  private readonly answersWithin = 60_000;
 
   constructor(
     @Inject(RESULT_STORES) private readonly stores: ResultStores | undefined,
@@ -38,6 +58,11 @@ export class StoredResults {
   /** Whether there is a store. */
   get isOn(): boolean {
     return this.stores !== undefined;
+  }
+
+  /** Under which one process sweeps for all those that look in the same place. */
+  get claim(): string {
+    return this.required().claim ?? 'results';
   }
 
   /** @throws {@link ResultStoreError}; what kept the body from being whole, as it is. */
@@ -76,12 +101,23 @@ export class StoredResults {
   }
 
   /** What a task returned: JSON as it is, anything else as a stream. */
-  async value(kept: KeptElsewhere): Promise<unknown> {
-    return kept.isJson ? this.json(kept.reference) : this.stream(kept.reference);
+  async value(kept: KeptElsewhere, patience?: Patience): Promise<unknown> {
+    return kept.isJson ? this.json(kept.reference, patience) : this.stream(kept.reference);
   }
 
   stream(reference: ResultReference): ResultStream {
     return new ResultStream(reference, () => this.open(reference));
+  }
+
+  /** The results of a group, with streams of what its members returned as a Buffer or a stream. */
+  membersOf(results: readonly unknown[]): unknown[] {
+    return results.map((result) => this.memberOf(result));
+  }
+
+  private memberOf(result: unknown): unknown {
+    if (Array.isArray(result)) return this.membersOf(result);
+    if (isReference(result)) return this.stream(result);
+    return isSettledReference(result) ? { ...result, value: this.stream(result.value) } : result;
   }
 
   /** What the task that comes next gets of it. */
@@ -94,12 +130,31 @@ export class StoredResults {
     return this.required().in(await this.ownHome());
   }
 
-  private async json(reference: ResultReference): Promise<unknown> {
+  /** Not for ever: what waits for a payload holds a slot, and has no time limit yet. */
+  private json(reference: ResultReference, patience = this.patienceFor(reference)): Promise<unknown> {
+    const left = new AbortController();
+    return withTimeout(this.readJson(reference, left.signal), patience.timeout, () => {
+      left.abort();
+      return patience.onTimeout();
+    });
+  }
+
+  private patienceFor({ ref, size }: ResultReference): Patience {
+    const timeout = this.answersWithin + size / SLOWEST;
+    const late = new Error(`it was not read within ${Math.ceil(timeout)} ms`);
+    return {
+      timeout,
+      onTimeout: () => new ResultStoreError(`reading the result "${ref}" from`, this.required().place, late),
+    };
+  }
+
+  private async readJson(reference: ResultReference, left: AbortSignal): Promise<unknown> {
     const { place } = this.required();
-    const body = await this.open(reference);
+    const body = addAbortSignal(left, await this.open(reference));
     try {
       return JSON.parse((await buffer(body)).toString()) as unknown;
     } catch (error) {
+      if (error instanceof ResultStoreError) throw error;
       throw new ResultStoreError(`reading the result "${reference.ref}" from`, place, error);
     }
   }
