@@ -16,7 +16,7 @@ const SIZE = 200_000;
 
 @Injectable()
 class Exports {
-  @Task()
+  @Task({ retry: { attempts: 1 } })
   bytes(): Buffer {
     return Buffer.alloc(SIZE, 'a');
   }
@@ -147,6 +147,20 @@ describe.each(httpServers)('GET /jobs/:id/result of odd stores on $name', ({ bac
     });
     expect((await request(server).get(path)).status).toBe(503);
     await eventually(() => store.bodies.length === 1 && store.bodies[0]!.destroyed);
+  });
+
+  it('[A5] [X2] is asked in vain for what the store said is not what it was given', async () => {
+    const write = store.write.bind(store);
+    for (const [odd, says] of [
+      [{ size: SIZE - 1 }, `it says that it has kept ${SIZE - 1} bytes of ${SIZE}`],
+      [{ sha256: 'no\r\nheader: at all' }, 'it says that their SHA-256 is'],
+    ] as const) {
+      store.write = async (...args) => ({ ...(await write(...args)), ...odd });
+      const job = await jobs.enqueue(task(Exports, 'bytes'));
+      await expect(job.result()).rejects.toMatchObject({
+        error: { name: 'ResultStoreError', message: expect.stringContaining(says) },
+      });
+    }
   });
 
   it('[A5] asks the store for no key that cannot be that of a result', async () => {

@@ -28,7 +28,8 @@ export function discardIn(result: unknown): void {
 export class ResultBody extends Transform {
   /** What kept it from being whole, unless that was whoever reads it. */
   failure: Error | undefined;
-  private size = 0;
+  /** Bytes so far. Not `size` or `length`, which the AWS SDK of an app's own store would take for what is to come. */
+  counted = 0;
 
   private constructor(
     private readonly task: string,
@@ -71,9 +72,9 @@ export class ResultBody extends Transform {
       return done((this.failure = new ResultNotSerializableError(this.task, { path: '$', found })));
     }
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : asBuffer(chunk);
-    this.size += bytes.length;
-    if (this.size > this.limit) {
-      return done((this.failure = new ResultTooLargeError(this.task, this.size, this.limit, 'results.maxSize')));
+    this.counted += bytes.length;
+    if (this.counted > this.limit) {
+      return done((this.failure = new ResultTooLargeError(this.task, this.counted, this.limit, 'results.maxSize')));
     }
     done(null, bytes);
   }

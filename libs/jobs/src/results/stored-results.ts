@@ -16,7 +16,8 @@ import {
   type ResultOwner,
   type ResultReference,
 } from './result-reference.js';
-import type { ByteRange, ResultStore } from './result-store.js';
+import type { ResultBody } from './result-body.js';
+import type { ByteRange, ResultStore, WrittenResult } from './result-store.js';
 import { ResultStream } from './result-stream.js';
 import { ResultGoneError, ResultStoreError } from './result.errors.js';
 import { WholeBody } from './whole-body.js';
@@ -27,6 +28,8 @@ const HOME = 'home';
 const SLOWEST = 100;
 /** `<home>/<queue>/<job>/<name>` */
 const REF = /^([0-9a-f]{16})\/(.+)$/s;
+
+const SHA256 = /^[0-9a-f]{64}$/;
 
 /** How a result is to be kept. @internal */
 export interface Keeping {
@@ -42,6 +45,9 @@ export interface Patience {
   readonly timeout: number;
   readonly onTimeout: () => Error;
 }
+
+/** As {@link ResultBody}, which alone knows what went through it. */
+type Body = Readable & Partial<Pick<ResultBody, 'failure' | 'counted'>>;
 
 /** Results that are too large for the queue. @internal */
 @Injectable()
@@ -66,16 +72,14 @@ export class StoredResults {
   }
 
   /** @throws {@link ResultStoreError}; what kept the body from being whole, as it is. */
-  async write(
-    owner: ResultOwner,
-    body: Readable & { failure?: Error | undefined },
-    { as, contentType, until }: Keeping,
-  ): Promise<KeptElsewhere> {
+  async write(owner: ResultOwner, body: Body, { as, contentType, until }: Keeping): Promise<KeptElsewhere> {
     const { place } = this.required();
     try {
       const home = await this.ownHome();
       const key = resultKey(owner, as, randomBytes(16).toString('hex'), until);
-      const { size, sha256 } = await this.required().in(home).write(key, body, contentType);
+      const written = await this.required().in(home).write(key, body, contentType);
+      assertWhole(written, body);
+      const { size, sha256 } = written;
       return new KeptElsewhere({ ref: `${home}/${key}`, size, contentType, sha256 });
     } catch (error) {
       body.destroy();
@@ -178,4 +182,11 @@ export class StoredResults {
     const found = await this.backend.ledger.putIfAbsent(COLLECTION, HOME, made);
     return (found?.value as string | undefined) ?? made;
   }
+}
+
+/** What an app's own store says is what readers and ETags rely on. */
+function assertWhole({ size, sha256 }: WrittenResult, { failure, counted = size }: Body): void {
+  if (failure) throw failure;
+  if (size !== counted) throw new Error(`it says that it has kept ${size} bytes of ${counted}`);
+  if (!SHA256.test(sha256)) throw new Error(`it says that their SHA-256 is ${JSON.stringify(sha256)}`);
 }
