@@ -20,6 +20,7 @@ import {
 import { ResultSweeper } from '../../libs/jobs/src/results/result-sweeper.js';
 import { StoredResults } from '../../libs/jobs/src/results/stored-results.js';
 import { backends } from '../support/backends.js';
+import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
 
@@ -182,6 +183,21 @@ describe.each(backends)('results that others refer to, on $name', (backend) => {
       expect([...store.kept.keys()]).toEqual([expect.stringContaining('_stuck')]);
       expect(await sweep(odd)).toBe(0);
       expect(logger.text().match(/cannot be removed from results.store: not allowed/g)).toHaveLength(1);
+    });
+
+    it('[A5] are swept again after a sweep that never ended', async () => {
+      let lists = 0;
+      store.list = () => {
+        lists++;
+        return new Promise(() => {});
+      };
+      const sweeper = odd.app.get(ResultSweeper, { strict: false });
+      Object.assign(sweeper, { interval: 100, longest: 50 });
+      sweeper.onApplicationBootstrap();
+      await eventually(() => lists > 1);
+      // It waits for none of them when it is closed.
+      store.list = async () => ({ results: [] });
+      Object.assign(sweeper, { sweeping: Promise.resolve() });
     });
 
     it('[A5] are waited for no longer than result() was told', async () => {

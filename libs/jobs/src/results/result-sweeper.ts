@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin } from '../backend/with-timeout.js';
+import { settlesWithin, succeedsWithin } from '../backend/with-timeout.js';
 import { JobReader } from '../client/job-reader.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { unpackResult } from '../client/stored-result.js';
@@ -33,6 +33,8 @@ const TOGETHER = 50;
 export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
   private readonly interval: number;
+  /** Milliseconds. A store that never answers must not be the end of sweeping. */
+  private readonly longest = 3_600_000;
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<unknown> = Promise.resolve();
   private isStopped = false;
@@ -55,8 +57,8 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       isBusy = true;
       this.sweeping = this.sweepInTurn()
         // The next sweep makes up for this one.
-        .catch((error: Error) => this.logger.debug(`No results swept: ${error.message}`))
-        .finally(() => (isBusy = false));
+        .catch((error: Error) => this.logger.debug(`No results swept: ${error.message}`));
+      void succeedsWithin(this.longest, this.sweeping).then(() => (isBusy = false));
     };
     this.timer = setInterval(sweep, this.interval).unref();
     sweep();
