@@ -86,12 +86,16 @@ class MemoryStore implements ResultStore {
 describe.each(backends)('results that others refer to, on $name', (backend) => {
   let directory: string;
   let started: JobsApp;
-  const start = (store: NonNullable<JobsModuleOptions['results']>['store'], logger?: MemoryLogger): Promise<JobsApp> =>
+  const start = (
+    store: NonNullable<JobsModuleOptions['results']>['store'],
+    logger?: MemoryLogger,
+    keepFor: '1h' | '10s' = '1h',
+  ): Promise<JobsApp> =>
     startJobsApp({
       backend,
       logger,
       providers: [Parts],
-      options: { queues: { [LONG_QUEUE]: {} }, results: { inlineLimit: LIMIT, store } },
+      options: { queues: { [LONG_QUEUE]: {} }, results: { inlineLimit: LIMIT, store, keepFor } },
     });
 
   beforeAll(async () => {
@@ -186,18 +190,25 @@ describe.each(backends)('results that others refer to, on $name', (backend) => {
     });
 
     it('[A5] are swept again after a sweep that never ended', async () => {
-      let lists = 0;
-      store.list = () => {
-        lists++;
-        return new Promise(() => {});
-      };
-      const sweeper = odd.app.get(ResultSweeper, { strict: false });
-      Object.assign(sweeper, { interval: 100, longest: 50 });
-      sweeper.onApplicationBootstrap();
-      await eventually(() => lists > 1);
-      // It waits for none of them when it is closed.
-      store.list = async () => ({ results: [] });
-      Object.assign(sweeper, { sweeping: Promise.resolve() });
+      // It sweeps each second.
+      const eager = await start(store, logger, '10s');
+      const sweeper = eager.app.get(ResultSweeper, { strict: false });
+      try {
+        // The first one has begun, and is to end.
+        await (sweeper as unknown as { sweeping: Promise<unknown> }).sweeping;
+        Object.assign(sweeper, { longest: 50 });
+        let lists = 0;
+        store.list = () => {
+          lists++;
+          return new Promise(() => {});
+        };
+        await eventually(() => lists > 1, { timeout: 30_000 });
+      } finally {
+        store.list = async () => ({ results: [] });
+        // Closing waits for it, for a while.
+        Object.assign(sweeper, { sweeping: Promise.resolve() });
+        await eager.close();
+      }
     });
 
     it('[A5] are waited for no longer than result() was told', async () => {

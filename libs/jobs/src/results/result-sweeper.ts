@@ -140,7 +140,7 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** Once: it stays so until somebody does something. */
   private warn(reason: unknown): void {
     const message = reason instanceof Error ? reason.message : String(reason);
-    if (message === this.warnedOf || this.isStopped) return;
+    if (message === this.warnedOf || this.isStopped || this.backend.isConnectionError(reason)) return;
     this.warnedOf = message;
     this.logger.warn(`Results that are not kept any more cannot be removed from results.store: ${message}`);
   }
