@@ -125,7 +125,12 @@ export class JobCancelledError extends Error {
   }
 }
 
-/** The job did not end within the time that its result was waited for. It goes on. @publicApi */
+/**
+ * The job did not end within the time that its result was waited for, or a large result was not read from `results.store`
+ * by then. The job goes on.
+ *
+ * @publicApi
+ */
 export class ResultTimeoutError extends Error {
   override readonly name = 'ResultTimeoutError';
 
@@ -133,6 +138,6 @@ export class ResultTimeoutError extends Error {
     readonly jobId: string,
     timeout: number,
   ) {
-    super(`nestjs-jobs: job "${jobId}" did not end within ${timeout} ms. It goes on; ask again.`);
+    super(`nestjs-jobs: job "${jobId}" gave no result within ${timeout} ms. It goes on; ask again.`);
   }
 }

@@ -1,4 +1,5 @@
 import type { Duration } from '../options/jobs-options.js';
+import type { Patience } from '../results/stored-results.js';
 import { BlockingResultError } from '../execution/execution.errors.js';
 import { JobCancelledError, JobFailedError, JobNotFoundError, ResultTimeoutError } from './client.errors.js';
 import { currentJob } from './current-job.js';
@@ -13,7 +14,7 @@ export interface JobOperations {
   cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean>;
   tree(id: string): Promise<JobTree | undefined>;
   /** The result of a job that succeeded. */
-  resultOf(status: JobStatus): unknown;
+  resultOf(status: JobStatus, patience: Patience): Promise<unknown>;
 }
 
 /** What is known of a job's start without asking: right after it was enqueued, the truth. @internal */
@@ -23,6 +24,8 @@ export interface ExpectedStart {
   readonly delay: number;
 }
 
+/** Milliseconds. */
+const SHORTEST_READ = 500;
 const NOW: ExpectedStart = { state: 'pending', delay: 0 };
 
 /**
@@ -90,12 +93,16 @@ export class JobHandle<Result = unknown> {
     const current = currentJob();
     if (current && !current.ended) throw new BlockingResultError(current.id, this.id);
     const timeout = requireDuration('the timeout of result()', options.timeout ?? '30s');
+    const deadline = Date.now() + timeout;
     const status = await this.#operations.untilEnded(this.id, timeout);
     if (status === 'timeout') throw new ResultTimeoutError(this.id, timeout);
     if (!status) throw new JobNotFoundError(this.id);
     if (status.state === 'cancelled') throw new JobCancelledError(this.id, status.reason);
     if (status.state === 'failed') throw new JobFailedError(this.id, status.task, status.error!);
-    return (await this.#operations.resultOf(status)) as Result;
+    // However little time is left, a store of results that is there gets the chance to answer.
+    const left = Math.max(deadline - Date.now(), SHORTEST_READ);
+    const onTimeout = (): Error => new ResultTimeoutError(this.id, timeout);
+    return (await this.#operations.resultOf(status, { timeout: left, onTimeout })) as Result;
   }
 
   /**

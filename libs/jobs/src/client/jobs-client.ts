@@ -6,8 +6,8 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { JobEvents } from '../events/job-events.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
-import { isReference, KeptElsewhere } from '../results/result-reference.js';
-import { StoredResults } from '../results/stored-results.js';
+import { KeptElsewhere } from '../results/result-reference.js';
+import { StoredResults, type Patience } from '../results/stored-results.js';
 import type { TaskRef } from '../task/task-ref.js';
 import { TaskSettings } from '../task/task.settings.js';
 import { JobNotFoundError } from './client.errors.js';
@@ -168,11 +168,9 @@ export class JobsClient implements JobOperations {
     return this.reader.untilEnded(id, timeout);
   }
 
-  resultOf({ result, resultRef, queue }: JobStatus): unknown {
-    if (resultRef) return this.results.value(new KeptElsewhere(resultRef));
-    // Of a group: what its members returned as a Buffer or a stream.
-    if (queue !== INTERNAL_QUEUE || !Array.isArray(result)) return result;
-    return result.map((each: unknown) => (isReference(each) ? this.results.stream(each) : each));
+  async resultOf({ result, resultRef, queue }: JobStatus, patience: Patience): Promise<unknown> {
+    const value = resultRef ? await this.results.value(new KeptElsewhere(resultRef), patience) : result;
+    return queue === INTERNAL_QUEUE && Array.isArray(value) ? this.results.membersOf(value) : value;
   }
 
   async cancel(id: string, reason: string | undefined, isFlow: boolean): Promise<boolean> {

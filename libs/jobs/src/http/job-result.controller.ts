@@ -1,4 +1,4 @@
-import { pipeline } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import {
   ConflictException,
   Controller,
@@ -19,7 +19,7 @@ import { rangeOf } from './byte-range.js';
 import { JobAccess } from './job-access.js';
 import { JOBS_PATH } from './job-urls.js';
 import { describeOperation, idParameter, rangeParameter, TagJobs } from './openapi.js';
-import { headerOf, rawRequest, takeReply, type PlatformRequest } from './platform.js';
+import { headerOf, rawRequest, rawResponse, takeReply, type PlatformRequest } from './platform.js';
 import { contentOf, type ResultContent } from './result-content.js';
 
 /** What a request has asked for of a result. */
@@ -56,13 +56,16 @@ export class JobResultController {
     const status = await this.ended(request, id);
     const content = contentOf(status, this.access.results);
     const part = partOf(request, content);
-    const isWanted = part.status < 300 && rawRequest(request).method !== 'HEAD';
-    const body = isWanted ? await this.open(content, part.range) : undefined;
+    const body = part.status < 300 ? await this.open(content, part.range) : undefined;
+    // Whoever answers in the place of what takes too long has not waited for the store.
+    if (rawResponse(reply).headersSent) return void body?.destroy();
     const { response, headers } = takeReply(reply);
     response.writeHead(part.status, { ...headers, ...part.headers });
     // A client that goes takes the stream along; one that fails half-way ends without the bytes that were promised.
-    if (body) pipeline(body, response, () => {});
-    else response.end();
+    if (body && !isHead(request)) return void pipeline(body, response, () => {});
+    // Only whether it is there was asked.
+    body?.destroy();
+    response.end();
   }
 
   private async ended(request: PlatformRequest, id: string): Promise<JobStatus> {
@@ -81,7 +84,7 @@ export class JobResultController {
     });
   }
 
-  private async open(content: ResultContent, range: ByteRange | undefined): Promise<NodeJS.ReadableStream> {
+  private async open(content: ResultContent, range: ByteRange | undefined): Promise<Readable> {
     try {
       return await content.open(range);
     } catch (error) {
@@ -95,13 +98,17 @@ function partOf(request: PlatformRequest, { size, etag, headers }: ResultContent
   const known = headerOf(request, 'if-none-match');
   if (known !== undefined && names(known, etag)) return { status: 304, headers: { ...headers, ETag: etag } };
   const condition = headerOf(request, 'if-range');
-  const isAsked = condition === undefined || condition === etag;
+  const isAsked = !isHead(request) && (condition === undefined || condition === etag);
   const range = isAsked ? rangeOf(headerOf(request, 'range'), size) : undefined;
   if (range === 'unsatisfiable') return { status: 416, headers: { 'Content-Range': `bytes */${size}` } };
   const length = range ? range.end - range.start + 1 : size;
   const of = { ...headers, ETag: etag, 'Content-Length': String(length) };
   if (!range) return { status: 200, headers: of };
   return { status: 206, range, headers: { ...of, 'Content-Range': `bytes ${range.start}-${range.end}/${size}` } };
+}
+
+function isHead(request: PlatformRequest): boolean {
+  return rawRequest(request).method === 'HEAD';
 }
 
 /** Proxies that compress make an ETag weak. */

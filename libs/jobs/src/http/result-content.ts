@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { JobStatus } from '../client/job-status.js';
+import { BINARY, isContentType } from '../results/content-type.js';
 import type { ByteRange } from '../results/result-store.js';
 import type { StoredResults } from '../results/stored-results.js';
 
@@ -25,7 +26,8 @@ export function contentOf({ id, result, resultRef }: JobStatus, stored: StoredRe
   }
   const { size, contentType, sha256 } = resultRef;
   const open = (range: ByteRange | undefined): Promise<Readable> => stored.open(resultRef, range);
-  return { size, headers: headersOf(id, contentType), etag: `"${sha256}"`, open };
+  const type = isContentType(contentType) ? contentType : BINARY;
+  return { size, headers: headersOf(id, type), etag: `"${sha256}"`, open };
 }
 
 /** What a task returns comes from this app's host: a browser must not take it for a page or a script of the app. */

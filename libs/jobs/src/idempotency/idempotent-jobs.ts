@@ -18,6 +18,9 @@ import { fingerprintOf } from './fingerprint.js';
 import { IdempotencyBusyError, IdempotencyClaimLostError, IdempotencyMismatchError } from './idempotency.errors.js';
 import type { ResolvedIdempotent } from './idempotent-options.js';
 
+/** Milliseconds. The time of a key begins when its result has been written, and not all clocks are the same. */
+const WRITING = 3_600_000;
+
 /** A claim on a key. */
 interface Claim {
   readonly key: string;
@@ -91,7 +94,7 @@ export class IdempotentJobs {
     const output = this.registry.find(job.task)?.output;
     const parsed = output ? await parseResult(job.task, output, result) : result;
     // The last job that gets it does so when the key is about to be forgotten.
-    const until = Date.now() + ttl + this.options.keepFor;
+    const until = Date.now() + ttl + this.options.keepFor + WRITING;
     return this.results.keepAny(job.gate.job, parsed ?? null, { attempt: job, until });
   }
 

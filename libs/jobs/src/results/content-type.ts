@@ -4,7 +4,7 @@ import { invalidArgument } from '../client/invalid-argument.error.js';
 const types = new WeakMap<object, string>();
 
 /** As in `text/csv; charset=utf-8`. */
-const CONTENT_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:\s*;\s*[\x20-\x7e]*)?$/;
+const CONTENT_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?: *;[\x20-\x7e]*)?$/;
 const LONGEST = 200;
 /** @internal */
 export const BINARY = 'application/octet-stream';
@@ -34,11 +34,16 @@ export const BINARY = 'application/octet-stream';
  * @publicApi
  */
 export function withContentType<Body extends Uint8Array | Readable>(body: Body, contentType: string): Body {
-  if (typeof contentType !== 'string' || contentType.length > LONGEST || !CONTENT_TYPE.test(contentType)) {
+  if (!isContentType(contentType)) {
     throw invalidArgument('the content type', "a media type like 'text/csv; charset=utf-8'", contentType);
   }
   types.set(body, contentType);
   return body;
+}
+
+/** Whether it may stand in a header: with a line break in it, it would be two. @internal */
+export function isContentType(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= LONGEST && CONTENT_TYPE.test(text);
 }
 
 /** @internal */

@@ -10,7 +10,7 @@ export class InvalidResultKeyError extends TypeError {
   /** @internal */
   constructor(key: string) {
     super(
-      `nestjs-jobs: ${JSON.stringify(key)} is no key of a result: it must be <queue>/<job id>/<name>, each of 1 to 200 ` +
+      `nestjs-jobs: ${JSON.stringify(key)} is no key of a result: it must be <queue>/<job id>/<name>, each of 1 to 250 ` +
         'letters, digits, dots, dashes and underscores, and not "." or "..".',
     );
   }

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Logger } from '@nestjs/common';
 import type { QueueBackend } from '../backend/queue-backend.js';
@@ -14,6 +14,8 @@ import type { ResultStore } from './result-store.js';
 export interface ResultStores {
   /** For messages. */
   readonly place: string;
+  /** Tells what other machines do not look in from what they do. */
+  readonly claim?: string;
   /** @param home - lower-case letters and digits. */
   in(home: string): ResultStore;
   close(): Promise<void>;
@@ -72,7 +74,13 @@ function inFiles({ directory, byDefault }: ResolvedResultStore & { kind: 'files'
       },
     });
   };
-  return { place: `the directory ${root}`, in: inHome, close: async () => {} };
+  const stores = { place: `the directory ${root}`, in: inHome, close: async () => {} };
+  return byDefault ? { ...stores, claim: claimOf(root) } : stores;
+}
+
+/** Nobody said that it is shared: then each machine has results of its own there, which no other one would remove. */
+function claimOf(root: string): string {
+  return `results-${createHash('sha256').update(`${hostname()} ${root}`).digest('hex').slice(0, 16)}`;
 }
 
 async function ignoreIn(directory: string): Promise<void> {

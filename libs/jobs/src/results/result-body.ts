@@ -1,4 +1,5 @@
-import { pipeline, Readable, Transform } from 'node:stream';
+import { finished, pipeline, Readable, Transform } from 'node:stream';
+import { isPlainObject } from '../options/option-reader.js';
 import { ResultNotSerializableError, ResultTooLargeError } from '../execution/execution.errors.js';
 
 /** What a task may return beside JSON. @internal */
@@ -11,9 +12,24 @@ export function discard(result: unknown): void {
   if (result instanceof Readable) result.on('error', () => {}).destroy();
 }
 
+/** Of a result that is refused: also of what stands in it, as the results of the items of a `map()` do. @internal */
+export function discardIn(result: unknown): void {
+  const seen = new Set([result]);
+  for (const value of seen) {
+    if (value instanceof Readable) discard(value);
+    else if (Array.isArray(value) || isPlainObject(value)) {
+      // A getter may throw, and what is behind it was not made for us.
+      for (const { value: inside } of Object.values(Object.getOwnPropertyDescriptors(value))) seen.add(inside);
+    }
+  }
+}
+
 /** Lets through what is bytes or text, and no more than `limit` bytes. @internal */
 export class ResultBody extends Transform {
-  private size = 0;
+  /** What kept it from being whole, unless that was whoever reads it. */
+  failure: Error | undefined;
+  /** Bytes so far. Not `size` or `length`, which the AWS SDK of an app's own store would take for what is to come. */
+  counted = 0;
 
   private constructor(
     private readonly task: string,
@@ -28,9 +44,22 @@ export class ResultBody extends Transform {
     const body = new ResultBody(task, limit);
     // It may end so before anybody reads it.
     body.on('error', () => {});
-    if (result instanceof Readable) pipeline(result, body, () => {});
-    else body.end(result);
+    if (!(result instanceof Readable)) {
+      body.end(result);
+      return body;
+    }
+    // Before the pipeline, which destroys the one with the error of the other.
+    finished(result, { writable: false }, (error) => {
+      if (error && !body.destroyed) body.failure = error;
+    });
+    pipeline(result, body, () => {});
     return body;
+  }
+
+  /** Ends it before its end. */
+  cutOff(reason: Error): void {
+    if (!this.destroyed) this.failure = reason;
+    this.destroy(reason);
   }
 
   override _transform(
@@ -40,12 +69,13 @@ export class ResultBody extends Transform {
   ): void {
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
       const found = `a stream that gives ${chunk === null ? 'null' : `a value of type ${typeof chunk}`}`;
-      return done(new ResultNotSerializableError(this.task, { path: '$', found }));
+      return done((this.failure = new ResultNotSerializableError(this.task, { path: '$', found })));
     }
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : asBuffer(chunk);
-    this.size += bytes.length;
-    if (this.size > this.limit)
-      return done(new ResultTooLargeError(this.task, this.size, this.limit, 'results.maxSize'));
+    this.counted += bytes.length;
+    if (this.counted > this.limit) {
+      return done((this.failure = new ResultTooLargeError(this.task, this.counted, this.limit, 'results.maxSize')));
+    }
     done(null, bytes);
   }
 }

@@ -3,13 +3,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { StoredJob } from '../client/envelope.js';
 import { findNotJson } from '../client/json-check.js';
 import { jsonSizeOver } from '../client/json-size.js';
-import { queueOfJobId } from '../client/job-id.js';
 import { JobReader } from '../client/job-reader.js';
 import { ResultNotSerializableError, ResultTooLargeError } from '../execution/execution.errors.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { contentTypeOf } from './content-type.js';
-import { discard, isBody, ResultBody } from './result-body.js';
+import { LastJobs } from './last-jobs.js';
+import { discard, discardIn, isBody, ResultBody } from './result-body.js';
 import { KeptElsewhere, type ResultOwner } from './result-reference.js';
 import { StoredResults, type Keeping } from './stored-results.js';
 
@@ -31,11 +31,15 @@ export interface KeepOptions {
 /** Decides what of a task's result is kept, and where. @internal */
 @Injectable()
 export class ResultKeeper {
+  private readonly lastJobs: LastJobs;
+
   constructor(
     private readonly stored: StoredResults,
-    private readonly reader: JobReader,
+    reader: JobReader,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
-  ) {}
+  ) {
+    this.lastJobs = new LastJobs(reader);
+  }
 
   /**
    * What the job is to end with; a promise only of what is to be kept elsewhere.
@@ -56,8 +60,13 @@ export class ResultKeeper {
     if (result instanceof KeptElsewhere) return result;
     const { name } = job;
     if (isBody(result)) return this.keepBody(job, result, options);
-    const size = this.sizeBeyond(name, result);
-    return size === undefined ? result : this.keepJson(job, result, size, options);
+    try {
+      const size = this.sizeBeyond(name, result);
+      return size === undefined ? result : this.keepJson(job, result, size, options);
+    } catch (error) {
+      discardIn(result);
+      throw error;
+    }
   }
 
   /** {@link StoredResults.payload} */
@@ -116,25 +125,27 @@ export class ResultKeeper {
     attempt: WritingAttempt | undefined,
     keeping: Keeping,
   ): Promise<KeptElsewhere> {
+    if (attempt?.ended) {
+      discard(result);
+      throw new Error(`nestjs-jobs: the attempt of job "${job.id}" had ended before its result was to be kept.`);
+    }
     const body = ResultBody.of(job.name, result, this.options.maxStoredSize);
-    if (attempt) attempt.onCutOff = (reason) => void body.destroy(reason);
+    if (attempt) attempt.onCutOff = (reason) => body.cutOff(reason);
     try {
       return await this.stored.write(await this.ownerOf(job), body, keeping);
+    } catch (error) {
+      body.destroy();
+      throw error;
     } finally {
       if (attempt) attempt.onCutOff = undefined;
     }
   }
 
-  private async parentOf({ parent }: StoredJob): Promise<StoredJob | undefined> {
-    const queue = parent?.id === undefined ? undefined : queueOfJobId(parent.id);
-    return queue === undefined ? undefined : (await this.reader.find(queue, parent!.id!))?.job;
-  }
-
   /** Of a canvas each result may be wanted until all of it has ended. */
   private async ownerOf(job: StoredJob): Promise<ResultOwner> {
     const owner = { id: job.id!, queue: job.queueName };
-    let last = job;
-    for (let above: StoredJob | undefined = job; above; above = await this.parentOf(above)) last = above;
-    return last === job ? owner : { ...owner, parentId: last.id! };
+    if (job.parent?.id === undefined) return owner;
+    const parentId = await this.lastJobs.of(job);
+    return parentId === undefined ? owner : { ...owner, parentId };
   }
 }

@@ -1,7 +1,7 @@
 import { InvalidResultKeyError } from './invalid-result-key.error.js';
 import { isFoundKey, requireFoundKey, requireResultKey, splitFoundKey } from './result-key.js';
 
-const LONGEST = 'a'.repeat(200);
+const LONGEST = 'a'.repeat(250);
 
 describe('keys of results', () => {
   it.each([

@@ -1,15 +1,20 @@
 import { InvalidResultKeyError } from './invalid-result-key.error.js';
 
-const PART = String.raw`(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,200}`;
+const PART = String.raw`(?!\.{1,2}(?:/|$))[A-Za-z0-9._-]{1,250}`;
 /** Between the name of a result and what a store adds to it while the result is not finished. @internal */
 export const UNFINISHED = '~';
 
 const OF_RESULT = new RegExp(`^${PART}/${PART}/${PART}$`);
 const FOUND = new RegExp(`^${PART}/${PART}/${PART}(?:${UNFINISHED}[A-Za-z0-9._~%-]+)?$`);
 
+/** Whether a result can be under it. @internal */
+export function isResultKey(key: string | undefined): key is string {
+  return key !== undefined && OF_RESULT.test(key);
+}
+
 /** Of what is written and read. @throws {InvalidResultKeyError} @internal */
 export function requireResultKey(key: string): string {
-  if (!OF_RESULT.test(key)) throw new InvalidResultKeyError(key);
+  if (!isResultKey(key)) throw new InvalidResultKeyError(key);
   return key;
 }
 

@@ -94,3 +94,10 @@ export function isReference(value: unknown): value is ResultReference {
     typeof sha256 === 'string'
   );
 }
+
+/** Whether it is that of a member of a group with `allowPartial`. @internal */
+export function isSettledReference(value: unknown): value is { status: string; value: ResultReference } {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 2) return false;
+  const settled = value as { status?: unknown; value?: unknown };
+  return settled.status === 'succeeded' && isReference(settled.value);
+}

@@ -28,7 +28,7 @@ export interface FoundResult {
 /**
  * Where results are kept that are too large for the queue. A store that an app brings itself promises what is said here.
  *
- * A key is `<home>-<queue>/<job id>/<name>`, each of the three 1 to 200 letters, digits, dots, dashes and underscores, and not `.`
+ * A key is `<home>-<queue>/<job id>/<name>`, each of the three 1 to 250 letters, digits, dots, dashes and underscores, and not `.`
  * or `..`. Names are made at random, so nothing is written twice under one key, and what was written never changes. Before
  * the queue stands what tells one store of jobs from another: several apps may share it.
  *

@@ -1,17 +1,17 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin } from '../backend/with-timeout.js';
+import { settlesWithin, succeedsWithin } from '../backend/with-timeout.js';
 import { JobReader } from '../client/job-reader.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { unpackResult } from '../client/stored-result.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { readResultKey } from './result-reference.js';
+import type { ResultStore } from './result-store.js';
 import { StoredResults } from './stored-results.js';
 
 const COLLECTION = 'sweeps';
-const CLAIM_KEY = 'results';
 /** Milliseconds. Nothing depends on it but how long the store holds what nobody can read any more. */
 const LONGEST_INTERVAL = 5 * 60_000;
 const SHORTEST_INTERVAL = 1_000;
@@ -33,9 +33,12 @@ const TOGETHER = 50;
 export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
   private readonly interval: number;
+  /** Milliseconds. A store that never answers must not be the end of sweeping. */
+  private readonly longest = 3_600_000;
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<unknown> = Promise.resolve();
   private isStopped = false;
+  private warnedOf: string | undefined;
 
   constructor(
     private readonly results: StoredResults,
@@ -54,8 +57,8 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       isBusy = true;
       this.sweeping = this.sweepInTurn()
         // The next sweep makes up for this one.
-        .catch((error: Error) => this.logger.debug(`No results swept: ${error.message}`))
-        .finally(() => (isBusy = false));
+        .catch((error: Error) => this.logger.debug(`No results swept: ${error.message}`));
+      void succeedsWithin(this.longest, this.sweeping).then(() => (isBusy = false));
     };
     this.timer = setInterval(sweep, this.interval).unref();
     sweep();
@@ -70,7 +73,7 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private async sweepInTurn(): Promise<void> {
     await this.backend.whenReady(this.interval);
     const { ledger } = this.backend;
-    if (await ledger.putIfAbsent(COLLECTION, CLAIM_KEY, process.pid, this.interval * CLAIM)) return;
+    if (await ledger.putIfAbsent(COLLECTION, this.results.claim, process.pid, this.interval * CLAIM)) return;
     await this.sweep();
   }
 
@@ -80,17 +83,25 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     let removed = 0;
     let cursor: string | undefined;
     do {
-      const page = await store.list(cursor);
+      const page = await this.list(store, cursor);
       for (let n = 0; n < page.results.length && !this.isStopped; n += TOGETHER) {
         const keys = page.results.slice(n, n + TOGETHER).map(({ key }) => key);
         const useless = await Promise.all(keys.map((key) => this.isUseless(key)));
         const leaving = keys.filter((_, place) => useless[place]);
-        if (leaving.length > 0) await store.remove(leaving);
-        removed += leaving.length;
+        if (leaving.length > 0) removed += await this.remove(store, leaving);
       }
       ({ cursor } = page);
     } while (cursor !== undefined && !this.isStopped);
     return removed;
+  }
+
+  private async list(store: ResultStore, cursor: string | undefined): ReturnType<ResultStore['list']> {
+    try {
+      return await store.list(cursor);
+    } catch (error) {
+      this.warn(error);
+      throw error;
+    }
   }
 
   private async isUseless(key: string): Promise<boolean> {
@@ -99,16 +110,38 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     if (!owner || queueOfJobId(owner.jobId) !== owner.queue) return false;
     if (owner.until !== undefined && owner.until > Date.now()) return false;
     const found = await this.reader.findUnexpired(owner.queue, owner.jobId);
-    if (found && found.state !== 'failed' && found.state !== 'completed') return false;
-    const kept = found?.state === 'completed' ? unpackResult(found.job.returnvalue).elsewhere : undefined;
-    if (kept?.reference.ref.endsWith(`/${key}`)) return false;
-    return owner.parentId === undefined || !(await this.isWaiting(owner.parentId));
+    if (found?.state === 'completed') {
+      const { elsewhere } = unpackResult(found.job.returnvalue);
+      return elsewhere === undefined || !elsewhere.reference.ref.endsWith(`/${key}`);
+    }
+    if (found) return found.state === 'failed';
+    return owner.parentId === undefined || !(await this.isKept(owner.parentId));
   }
 
-  /** Whether a job may still take the results of those that it waits for. */
-  private async isWaiting(id: string): Promise<boolean> {
+  /** The results of a group refer to those of its members, and what has failed may be redriven. */
+  private async isKept(id: string): Promise<boolean> {
     const queue = queueOfJobId(id);
-    const found = queue === undefined ? undefined : await this.reader.find(queue, id);
-    return found !== undefined && found.state !== 'failed' && found.state !== 'completed';
+    return queue !== undefined && (await this.reader.findUnexpired(queue, id)) !== undefined;
+  }
+
+  /** One that cannot be removed must not keep the others. */
+  private async remove(store: ResultStore, keys: readonly string[]): Promise<number> {
+    try {
+      await store.remove(keys);
+      return keys.length;
+    } catch {
+      const removing = await Promise.allSettled(keys.map((key) => store.remove([key])));
+      const failed = removing.find((each) => each.status === 'rejected');
+      if (failed) this.warn(failed.reason);
+      return removing.filter(({ status }) => status === 'fulfilled').length;
+    }
+  }
+
+  /** Once: it stays so until somebody does something. */
+  private warn(reason: unknown): void {
+    const message = reason instanceof Error ? reason.message : String(reason);
+    if (message === this.warnedOf || this.isStopped || this.backend.isConnectionError(reason)) return;
+    this.warnedOf = message;
+    this.logger.warn(`Results that are not kept any more cannot be removed from results.store: ${message}`);
   }
 }

@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream';
+import { discardIn } from '../results/result-body.js';
 import { PayloadInvalidError, ResultInvalidError, type SchemaFailure, type SchemaIssue } from './schema.errors.js';
 import type { StandardIssue, StandardSchemaV1 } from './standard-schema.js';
 
@@ -31,9 +33,16 @@ export async function parsePayload(task: string, schema: StandardSchemaV1, paylo
 
 /** What the schema makes of a result. @throws {@link ResultInvalidError} @internal */
 export async function parseResult(task: string, schema: StandardSchemaV1, returned: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(returned);
-  if (result.issues) throw new ResultInvalidError(task, failureOf(result.issues, '$'));
-  return result.value;
+  // A stream may fail meanwhile, and nobody listens to it yet.
+  if (returned instanceof Readable) returned.on('error', () => {});
+  try {
+    const result = await schema['~standard'].validate(returned);
+    if (result.issues) throw new ResultInvalidError(task, failureOf(result.issues, '$'));
+    return result.value;
+  } catch (error) {
+    discardIn(returned);
+    throw error;
+  }
 }
 
 function failureOf(issues: readonly StandardIssue[], root: string): SchemaFailure {
