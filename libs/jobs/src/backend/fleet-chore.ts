@@ -1,5 +1,5 @@
 import type { QueueBackend } from './queue-backend.js';
-import { settlesWithin } from './with-timeout.js';
+import { settlesWithin, succeedsWithin } from './with-timeout.js';
 
 /** Of the interval: less than all of it, or the claim of one turn would still stand at the next. */
 const CLAIM = 0.9;
@@ -25,6 +25,8 @@ export class FleetChore {
   private timer: NodeJS.Timeout | undefined;
   private turn: Promise<void> = Promise.resolve();
   private isBusy = false;
+  /** Milliseconds. What never answers a turn must not be the end of them. */
+  private readonly longest = 3_600_000;
   private stopped = false;
 
   constructor(
@@ -47,9 +49,8 @@ export class FleetChore {
   begin(): void {
     if (this.isBusy || this.stopped) return;
     this.isBusy = true;
-    this.turn = this.takeTurn()
-      .catch((error: Error) => this.settings.onFailure(error))
-      .finally(() => (this.isBusy = false));
+    this.turn = this.takeTurn().catch((error: Error) => this.settings.onFailure(error));
+    void succeedsWithin(this.longest, this.turn).then(() => (this.isBusy = false));
   }
 
   /** Waits for up to `timeout` ms for the turn that it has. */

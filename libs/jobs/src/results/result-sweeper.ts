@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
+import { FleetChore } from '../backend/fleet-chore.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin, succeedsWithin } from '../backend/with-timeout.js';
 import { JobReader } from '../client/job-reader.js';
 import { queueOfJobId } from '../client/job-id.js';
 import { unpackResult } from '../client/stored-result.js';
@@ -15,8 +15,6 @@ const COLLECTION = 'sweeps';
 /** Milliseconds. Nothing depends on it but how long the store holds what nobody can read any more. */
 const LONGEST_INTERVAL = 5 * 60_000;
 const SHORTEST_INTERVAL = 1_000;
-/** Of the interval: less than all of it, or the claim of one sweep would still stand at the next. */
-const CLAIM = 0.9;
 /** Jobs that are looked at together. */
 const TOGETHER = 50;
 
@@ -32,12 +30,7 @@ const TOGETHER = 50;
 @Injectable()
 export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Jobs');
-  private readonly interval: number;
-  /** Milliseconds. A store that never answers must not be the end of sweeping. */
-  private readonly longest = 3_600_000;
-  private timer: NodeJS.Timeout | undefined;
-  private sweeping: Promise<unknown> = Promise.resolve();
-  private isStopped = false;
+  private readonly chore: FleetChore | undefined;
   private warnedOf: string | undefined;
 
   constructor(
@@ -46,35 +39,23 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
-    this.interval = Math.min(LONGEST_INTERVAL, Math.max(SHORTEST_INTERVAL, options.keepFor / 10));
+    if (options.workedQueues.size === 0 || !results.isOn) return;
+    const settings = {
+      collection: COLLECTION,
+      key: results.claim,
+      interval: Math.min(LONGEST_INTERVAL, Math.max(SHORTEST_INTERVAL, options.keepFor / 10)),
+      onFailure: (error: Error) => this.logger.debug(`No results swept: ${error.message}`),
+    };
+    this.chore = new FleetChore(backend, settings, () => this.sweep());
   }
 
   onApplicationBootstrap(): void {
-    if (this.options.workedQueues.size === 0 || !this.results.isOn) return;
-    let isBusy = false;
-    const sweep = (): void => {
-      if (isBusy) return;
-      isBusy = true;
-      this.sweeping = this.sweepInTurn()
-        // The next sweep makes up for this one.
-        .catch((error: Error) => this.logger.debug(`No results swept: ${error.message}`));
-      void succeedsWithin(this.longest, this.sweeping).then(() => (isBusy = false));
-    };
-    this.timer = setInterval(sweep, this.interval).unref();
-    sweep();
+    this.chore?.start();
+    this.chore?.begin();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.isStopped = true;
-    clearInterval(this.timer);
-    await settlesWithin(this.options.connectTimeout, this.sweeping);
-  }
-
-  private async sweepInTurn(): Promise<void> {
-    await this.backend.whenReady(this.interval);
-    const { ledger } = this.backend;
-    if (await ledger.putIfAbsent(COLLECTION, this.results.claim, process.pid, this.interval * CLAIM)) return;
-    await this.sweep();
+    await this.chore?.stop(this.options.connectTimeout);
   }
 
   /** Answers how many were removed. */
@@ -84,14 +65,14 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     let cursor: string | undefined;
     do {
       const page = await this.list(store, cursor);
-      for (let n = 0; n < page.results.length && !this.isStopped; n += TOGETHER) {
+      for (let n = 0; n < page.results.length && !this.chore?.isStopped; n += TOGETHER) {
         const keys = page.results.slice(n, n + TOGETHER).map(({ key }) => key);
         const useless = await Promise.all(keys.map((key) => this.isUseless(key)));
         const leaving = keys.filter((_, place) => useless[place]);
         if (leaving.length > 0) removed += await this.remove(store, leaving);
       }
       ({ cursor } = page);
-    } while (cursor !== undefined && !this.isStopped);
+    } while (cursor !== undefined && !this.chore?.isStopped);
     return removed;
   }
 
@@ -140,7 +121,7 @@ export class ResultSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** Once: it stays so until somebody does something. */
   private warn(reason: unknown): void {
     const message = reason instanceof Error ? reason.message : String(reason);
-    if (message === this.warnedOf || this.isStopped || this.backend.isConnectionError(reason)) return;
+    if (message === this.warnedOf || this.chore?.isStopped || this.backend.isConnectionError(reason)) return;
     this.warnedOf = message;
     this.logger.warn(`Results that are not kept any more cannot be removed from results.store: ${message}`);
   }
