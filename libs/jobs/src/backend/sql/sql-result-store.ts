@@ -47,7 +47,10 @@ export class SqlResultStore implements ResultStore {
       try {
         let size = 0;
         for await (const chunk of inChunks(bytes)) {
-          await this.sql.query(ADD, [key, Math.floor(size / CHUNK_SIZE), chunk]);
+          const params = [key, Math.floor(size / CHUNK_SIZE), chunk];
+          await this.sql.query(ADD, params);
+          // See bytesOf.
+          params.length = 0;
           size += chunk.length;
         }
         const { rows } = await this.sql.query(FINISH, [key, size]);
@@ -84,7 +87,10 @@ export class SqlResultStore implements ResultStore {
       const length = Math.min(READ_SIZE, chunkSize - offset, last + 1 - at);
       const { rows } = await this.sql.query<{ bytes: string }>(READ, [key, Math.floor(at / chunkSize), offset, length]);
       if (rows.length === 0) throw new Error(`nestjs-jobs: the result ${key} was removed while it was read.`);
-      yield Buffer.from(rows[0]!.bytes, 'base64');
+      const bytes = Buffer.from(rows[0]!.bytes, 'base64');
+      // node-postgres' queries keep one another, with what came, until V8 collects all garbage: that may be all of it.
+      rows.length = 0;
+      yield bytes;
       at += length;
     }
   }
