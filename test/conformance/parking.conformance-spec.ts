@@ -168,6 +168,7 @@ describe.each(backends)('parking on $name', (backend) => {
     await eventually(async () => Date.now() > Date.parse((await late.status()).createdAt) + 1_000);
     leave();
     expect(await last.result({ timeout: '20s' })).toBe(1);
+    await expect(late.result({ timeout: '20s' })).rejects.toThrow(JobCancelledError);
     expect(await late.status()).toMatchObject({ state: 'cancelled', reason: 'expired' });
     expect(DoorTasks.entered).toEqual(['default_first', 'default_last']);
   });
