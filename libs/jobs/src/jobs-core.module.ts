@@ -13,6 +13,7 @@ import { CanvasPlacer } from './canvas/canvas-placer.js';
 import { CanvasReader } from './canvas/canvas-reader.js';
 import { CanvasStarter } from './canvas/canvas-starter.js';
 import { ChildResults } from './canvas/child-results.js';
+import { Census } from './census/census.js';
 import { BackgroundWork } from './client/background-work.js';
 import { JobList } from './client/job-list.js';
 import { JobReader } from './client/job-reader.js';
@@ -131,6 +132,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleAlarms,
     ScheduleTurns,
     Schedules,
+    Census,
     JobsService,
   ],
   exports: [
@@ -164,6 +166,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleAlarms,
     ScheduleTurns,
     Schedules,
+    Census,
     JobsService,
   ],
 })

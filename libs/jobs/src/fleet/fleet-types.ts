@@ -1,0 +1,76 @@
+import type { QueueFigures } from '../census/figures.js';
+
+/** A queue as one process works it. @publicApi */
+export interface ProcessQueue {
+  queue: string;
+  /** Jobs of it that the process runs at the same time at most. */
+  concurrency: number;
+  /** Jobs of it that the process runs now. */
+  active: number;
+  /** {@link Fleet.pauseProcess} has stopped it, in this process. */
+  paused: boolean;
+}
+
+/** A live process of the fleet, as it was at its last sign of life. @publicApi */
+export interface FleetProcess {
+  /** Made anew with each start of an app. */
+  id: string;
+  host: string;
+  pid: number;
+  /** Of nestjs-jobs. */
+  version: string;
+  node: string;
+  /** ISO-8601 in UTC. */
+  startedAt: string;
+  /** Its last sign of life: ISO-8601 in UTC. */
+  seenAt: string;
+  /** Those that it works; none in a process that only enqueues. */
+  queues: ProcessQueue[];
+  /** Names of the tasks whose code it has. */
+  tasks: string[];
+  /** Bytes of resident memory. */
+  memory: number;
+  /** How late (ms) its event loop was at worst since the sign of life before. */
+  eventLoopLag: number;
+  /** It finishes what it runs and begins nothing. */
+  draining: boolean;
+}
+
+/** What one process answered. @publicApi */
+export interface Pong {
+  process: string;
+  host: string;
+  pid: number;
+  /** Milliseconds until its answer was here. */
+  took: number;
+}
+
+/** A job that some process runs now. @publicApi */
+export interface ActiveJob {
+  id: string;
+  task: string;
+  queue: string;
+  attempt: number;
+  /** ISO-8601 in UTC. */
+  startedAt: string;
+  /** {@link FleetProcess.id} of the one that runs it; absent when no live process says that it does. */
+  process?: string;
+}
+
+/** A task, and where it could run. @publicApi */
+export interface RegisteredTask {
+  task: string;
+  /** {@link FleetProcess.id} of the live processes that have its code. */
+  processes: string[];
+}
+
+/** @publicApi */
+export interface FleetStats {
+  queues: QueueFigures[];
+  /** Live processes. */
+  processes: number;
+  /** Those of them that work a queue. */
+  workers: number;
+  /** Slots of all live processes together, by queue. */
+  slots: Record<string, number>;
+}
