@@ -1,4 +1,5 @@
 import { chain, group, JobNotFoundError, taskContract, type JobExplanation, type JobHandle } from 'nestjs-jobs';
+import { Queues } from '../../libs/jobs/src/client/queues.js';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
@@ -14,7 +15,14 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
       backend,
       providers: [Stuck],
       options: {
-        queues: { default: { concurrency: 20 }, idle: {}, stopped: {}, single: { concurrency: 1 }, global: {}, engine: {} },
+        queues: {
+          default: { concurrency: 20 },
+          idle: {},
+          stopped: {},
+          single: { concurrency: 1 },
+          global: {},
+          engine: {},
+        },
         workers: { except: ['idle'] },
       },
     });
@@ -67,7 +75,7 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
   it('[M4] `running`: since when, which attempt, where, and whether it is asked to stop', async () => {
     const { job } = await begun('runs');
     const { startedAt } = await job.status();
-    const [{ id: process }] = (await jobs.fleet.processes()) as [{ id: string }];
+    const process = (await jobs.fleet.processes())[0]!.id;
     const runs = { kind: 'running', attempt: 1, since: startedAt, process };
     expect(await why(job)).toMatchObject({ state: 'running', reason: runs, also: [] });
     await job.cancel();
@@ -101,7 +109,12 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     const job = await jobs.enqueue(echo, 'later', { delay: '1h' });
     const { scheduledFor: until } = await job.status();
     const message = `Its time comes at ${until}.`;
-    expect(await why(job)).toMatchObject({ state: 'scheduled', reason: { kind: 'scheduled', until }, also: [], message });
+    expect(await why(job)).toMatchObject({
+      state: 'scheduled',
+      reason: { kind: 'scheduled', until },
+      also: [],
+      message,
+    });
     const idle = await jobs.enqueue(echo, 'later', { delay: '1h', queue: 'idle' });
     expect((await why(idle)).also).toEqual([{ kind: 'unserved-queue', queue: 'idle' }]);
   });
@@ -130,7 +143,9 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
       state: 'retrying',
       reason: { kind: 'retrying', until, attempt: 1, error },
       also: [],
-      message: expect.stringContaining(`Attempt 1 failed with RangeError: out of luck. The next one begins at ${until}`),
+      message: expect.stringContaining(
+        `Attempt 1 failed with RangeError: out of luck. The next one begins at ${until}`,
+      ),
     });
   });
 
@@ -243,13 +258,18 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
 
   it('[M4] `concurrency`: all slots are taken, and how many are before it', async () => {
     const { open } = await begun('in the slot', 'single');
-    const waiting = [await jobs.enqueue(echo, 'a', { queue: 'single' }), await jobs.enqueue(echo, 'b', { queue: 'single' })];
+    const waiting = [
+      await jobs.enqueue(echo, 'a', { queue: 'single' }),
+      await jobs.enqueue(echo, 'b', { queue: 'single' }),
+    ];
     const taken = { kind: 'concurrency', active: 1, slots: 1, scope: 'processes' };
     for (const [position, job] of waiting.entries()) {
       expect(await why(job)).toMatchObject({ state: 'pending', reason: { ...taken, position }, also: [] });
     }
     const { message } = await why(waiting[1]!);
-    expect(message).toContain('All 1 slot of the live processes that work its queue are taken (1 jobs run). 1 job comes before it.');
+    expect(message).toContain(
+      'All 1 slot of the live processes that work its queue are taken (1 jobs run). 1 job comes before it.',
+    );
     open();
     await Promise.all(waiting.map((job) => job.result()));
   });

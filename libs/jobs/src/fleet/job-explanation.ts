@@ -27,8 +27,8 @@ export type JobReason =
   /** Nothing is in the way of it any more: it has ended, `at`. */
   | { kind: 'ended'; state: JobState; at: string; reason?: string; error?: Pick<JobErrorInfo, 'name' | 'message'> }
   /**
-   * It runs. `process` is the {@link FleetProcess.id} of the one that began it, when that is known; with `isLost` no live
-   * process says that it is there any more: the job runs again when its lease is over.
+   * It runs. `process` is the {@link FleetProcess.id} of the one that has it; with `isLost` no live process does: it died,
+   * and the job runs again when its claim has ended.
    */
   | { kind: 'running'; attempt: number; since: string; process?: string; isLost?: true; cancelRequested?: true }
   /** It was cancelled, and will not run; the next worker that gets to it ends it. */

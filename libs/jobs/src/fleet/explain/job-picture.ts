@@ -17,8 +17,8 @@ export interface JobPicture extends FoundJob {
 
 /** @internal */
 export interface Surroundings {
-  /** All that live. */
-  readonly liveProcesses: ReadonlySet<string>;
+  /** Of one that is active. */
+  readonly claim: ClaimSeen | undefined;
   /** Those that work its queue. */
   readonly serving: readonly ServingProcess[];
   readonly queue: QueueSeen | undefined;
@@ -27,6 +27,14 @@ export interface Surroundings {
   readonly line: LineSeen | undefined;
   readonly limit: LimitSeen | undefined;
   readonly children: ChildrenSeen | undefined;
+}
+
+/** @internal */
+export interface ClaimSeen {
+  /** The process whose worker has the claim on the job; undefined when it is not known. */
+  readonly process: string | undefined;
+  /** All live processes tell of their workers, and none has it. */
+  readonly isLost: boolean;
 }
 
 /** @internal */

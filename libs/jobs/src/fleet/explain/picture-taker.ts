@@ -11,6 +11,7 @@ import { JobsClient } from '../../client/jobs-client.js';
 import { Queues } from '../../client/queues.js';
 import { readStatus } from '../../client/read-status.js';
 import { Parking } from '../../parking/parking.js';
+import { FleetProcesses } from '../fleet-processes.js';
 import {
   isUnmoved,
   parkedFor,
@@ -20,7 +21,7 @@ import {
   type QueueSeen,
   type Surroundings,
 } from './job-picture.js';
-import { PROCESSES, servingProcesses } from './serving-processes.js';
+import { claimOf, servingProcesses } from './serving-processes.js';
 
 /** How often a job is looked at that moves on while it is. */
 const MOST_LOOKS = 5;
@@ -32,7 +33,7 @@ const MOST_NAMED = 10;
 const MOST_CHILDREN = 100;
 
 const NOTHING: Surroundings = {
-  liveProcesses: new Set(),
+  claim: undefined,
   serving: [],
   queue: undefined,
   position: undefined,
@@ -54,6 +55,7 @@ export class PictureTaker {
     private readonly client: JobsClient,
     private readonly queues: Queues,
     private readonly parking: Parking,
+    private readonly processes: FleetProcesses,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
   ) {}
 
@@ -86,17 +88,19 @@ export class PictureTaker {
     const queue = this.queues.get(found.job.queueName);
     return this.client.reach(async () => {
       // Not a pipeline: what one of them is refused for must not take the others along.
-      const [records, seen, position, line, limit, children] = await Promise.all([
-        this.backend.ledger.list(PROCESSES),
-        found.state === 'active' ? undefined : this.seen(queue),
+      const isActive = found.state === 'active';
+      const [processes, tokens, seen, position, line, limit, children] = await Promise.all([
+        this.processes.records(),
+        isActive ? this.backend.claimTokens(queue, [found.job.id!]) : undefined,
+        isActive ? undefined : this.seen(queue),
         waitsForTurn(found) ? this.backend.positionOf(queue, found.job.id!, MOST_BEFORE) : undefined,
         this.lineOf(found),
         this.limitOf(found),
         found.state === 'waiting-children' ? childrenOf(found) : undefined,
       ]);
       return {
-        liveProcesses: new Set(records.map(({ key }) => key)),
-        serving: servingProcesses(records, queue.name),
+        claim: tokens && claimOf(processes, queue.name, tokens[0]),
+        serving: servingProcesses(processes, queue.name),
         queue: seen,
         position,
         line,

@@ -15,7 +15,7 @@ export const REASON_WORDS: Words = {
   running: ({ attempt, since, process, isLost, cancelRequested }) => {
     const where = process === undefined ? '' : ` in process ${process}`;
     const lost = isLost
-      ? ' No live process says that it is that one: when its lease is over, another process runs the job again.'
+      ? ' No live process has it, as far as they tell: when its claim has ended, another process runs the job again.'
       : '';
     const asked = cancelRequested ? ' It has been asked to stop.' : '';
     return `It runs: attempt ${attempt}, since ${since}${where}.${lost}${asked}`;

@@ -40,14 +40,13 @@ function ended({ status, job }: JobPicture): JobReason {
   };
 }
 
-function running({ status, job, now, surroundings }: JobPicture): JobReason {
-  const process = job.processedBy;
+function running({ status, job, now, surroundings: { claim } }: JobPicture): JobReason {
   return {
     kind: 'running',
     attempt: status.attempt,
     since: status.startedAt ?? iso(job.processedOn ?? now),
-    ...(process !== undefined && { process }),
-    ...(process !== undefined && !surroundings.liveProcesses.has(process) && { isLost: true as const }),
+    ...(claim?.process !== undefined && { process: claim.process }),
+    ...(claim?.isLost && { isLost: true as const }),
     ...(status.cancelRequested && { cancelRequested: true as const }),
   };
 }

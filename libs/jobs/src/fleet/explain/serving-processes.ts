@@ -1,8 +1,5 @@
-import type { LedgerRecord } from '../../backend/ledger.js';
-import type { ProcessQueue } from '../fleet-types.js';
-
-/** The collection of the ledger in which processes say that they live. @internal */
-export const PROCESSES = 'processes';
+import type { ProcessRecord } from '../process-record.js';
+import type { ClaimSeen } from './job-picture.js';
 
 /** A live process, as far as it matters to the jobs of one queue. @internal */
 export interface ServingProcess {
@@ -15,20 +12,30 @@ export interface ServingProcess {
   readonly has: (task: string) => boolean;
 }
 
-/** What a process says of itself; of a version before, less. */
-interface Presence {
-  readonly queues: readonly (string | Partial<ProcessQueue>)[];
-  readonly tasks?: readonly string[];
-  readonly draining?: boolean;
+/** Those that work a queue, of all that live. @internal */
+export function servingProcesses(processes: readonly ProcessRecord[], queue: string): ServingProcess[] {
+  return processes.flatMap(({ id, queues, tasks, tellsTasks, draining }) => {
+    const worked = queues.find((each) => each.queue === queue);
+    if (!worked) return [];
+    const { paused, concurrency, worker } = worked;
+    return [
+      {
+        id,
+        isPaused: paused || draining,
+        concurrency: worker === '' ? undefined : concurrency,
+        has: (task) => !tellsTasks || tasks.includes(task),
+      },
+    ];
+  });
 }
 
-/** Those that work a queue, of all that gave a sign of life. @internal */
-export function servingProcesses(records: readonly LedgerRecord[], queue: string): ServingProcess[] {
-  return records.flatMap(({ key: id, value }) => {
-    const { queues, tasks, draining = false } = value as unknown as Presence;
-    const worked = queues.find((each) => (typeof each === 'string' ? each : each.queue) === queue);
-    if (worked === undefined) return [];
-    const { concurrency, paused = false } = typeof worked === 'string' ? {} : worked;
-    return [{ id, isPaused: paused || draining, concurrency, has: (task) => tasks?.includes(task) ?? true }];
-  });
+/** Who has the claim on a job that runs. @internal */
+export function claimOf(processes: readonly ProcessRecord[], queue: string, token: string | undefined): ClaimSeen {
+  // BullMQ counts its fetches behind the id of the worker.
+  const worker = token?.split(':')[0];
+  const own = processes.flatMap(({ id, queues }) =>
+    queues.filter((each) => each.queue === queue).map((each) => ({ id, worker: each.worker })),
+  );
+  const process = worker === undefined ? undefined : own.find((each) => each.worker === worker)?.id;
+  return { process, isLost: process === undefined && own.every((each) => each.worker !== '') };
 }
