@@ -1,4 +1,13 @@
-import { chain, group, JobNotFoundError, taskContract, type JobExplanation, type JobHandle } from 'nestjs-jobs';
+import {
+  chain,
+  group,
+  JobNotFoundError,
+  JobsRunner,
+  taskContract,
+  type JobExplanation,
+  type JobHandle,
+} from 'nestjs-jobs';
+import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -233,6 +242,44 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     });
     await jobs.queue('stopped').resume();
     await job.result();
+  });
+
+  it('[M4] `paused-processes`: each process that works its queue is paused', async () => {
+    const process = (await jobs.fleet.processes())[0]!.id;
+    await jobs.fleet.pauseProcess(process, { queue: 'single' });
+    const job = await jobs.enqueue(echo, 'held up', { queue: 'single' });
+    expect(await why(job)).toMatchObject({
+      state: 'pending',
+      reason: { kind: 'paused-processes', queue: 'single', processes: [process] },
+      also: [],
+      message: expect.stringContaining(`is paused or drains (${process}). Resume one with jobs.fleet.resumeProcess`),
+    });
+    await jobs.fleet.resumeProcess(process, { queue: 'single' });
+    await job.result();
+  });
+
+  it('[M4] `next`: nothing is in its way, and how many are before it', async () => {
+    // It fetches nothing for a moment, and tells nobody.
+    const { workers } = running.app.get(JobsRunner) as unknown as { workers: Map<string, JobsWorker> };
+    const worker = workers.get('single')!;
+    await worker.pause();
+    const waiting = [
+      await jobs.enqueue(echo, 'a', { queue: 'single' }),
+      await jobs.enqueue(echo, 'b', { queue: 'single' }),
+    ];
+    const [first, second] = [await why(waiting[0]!), await why(waiting[1]!)];
+    worker.resume();
+    expect(first).toMatchObject({
+      state: 'pending',
+      reason: { kind: 'next', position: 0 },
+      also: [],
+      message: 'Nothing is in its way: the next free worker takes it.',
+    });
+    expect(second).toMatchObject({
+      reason: { kind: 'next', position: 1 },
+      message: 'Nothing is in its way: workers have free slots. 1 job comes before it.',
+    });
+    await Promise.all(waiting.map((job) => job.result()));
   });
 
   it('[M4] `unknown-task`: no live process has its code, before a worker has looked and after', async () => {

@@ -41,7 +41,7 @@ export const REASON_WORDS: Words = {
 
   'unserved-queue': ({ queue }) =>
     `No live process works the queue "${queue}". Start one whose option 'workers' includes it and whose 'queues' ` +
-    "declares it, or look why none gives a sign of life (each does every ten seconds). If nobody should, the job's " +
+    "declares it, or look why none gives a sign of life. If nobody should, the job's " +
     'queue is a mistake: cancel it, and enqueue it elsewhere.',
 
   'paused-queue': ({ queue }) => `The queue "${queue}" is paused. Resume it: jobs.fleet.resumeQueue('${queue}').`,
