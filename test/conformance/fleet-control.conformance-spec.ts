@@ -203,7 +203,7 @@ describe.each(backends)('control of the fleet on $name', (backend) => {
   it('[C4] the whole fleet runs no more than the global concurrency, which is changed while it works', async () => {
     app = await start(backend, { queues: { lanes: { concurrency: 32, globalConcurrency: 5 } } });
     const { jobs } = app;
-    expect(await jobs.fleet.globalConcurrency('lanes')).toBe(5);
+    await eventually(async () => expect(await jobs.fleet.globalConcurrency('lanes')).toBe(5));
     await jobs.enqueueMany(Array.from({ length: 12 }, () => ({ task: gated })));
     await eventually(() => expect(Lanes.running).toBe(5));
     await letPass();

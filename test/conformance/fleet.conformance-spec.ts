@@ -35,7 +35,7 @@ class Works {
   @Task({ name: 'works.quick' })
   quick(): void {}
 
-  @Task({ name: 'works.fails', retry: { attempts: 2, delay: '1h', jitter: 'none' } })
+  @Task({ name: 'works.fails', retry: { attempts: 2, delay: '9m', jitter: 'none' } })
   fails(): never {
     throw new Error('not yet');
   }
