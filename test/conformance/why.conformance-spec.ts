@@ -233,6 +233,24 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     expect((await why(canvas)).reason.kind).toBe('ended');
   });
 
+  it('[M4] `children`: of a large group so many, and some of them by id', async () => {
+    const canvas = await jobs.start(group(Array.from({ length: 150 }, (_, n) => echo.s(`${n}`).set({ delay: '1h' }))));
+    const { queue, reason, message } = await why(canvas);
+    const { of, first } = reason as Extract<typeof reason, { kind: 'children' }>;
+    const members = canvas.children.map(({ id }) => id);
+    expect(queue).toBe('jobs-internal');
+    expect(reason).toMatchObject({
+      kind: 'children',
+      waiting: 150,
+      first: { id: of[0], reason: { kind: 'scheduled' } },
+    });
+    expect(of).toHaveLength(10);
+    expect(members).toEqual(expect.arrayContaining([...of]));
+    expect(of).toEqual(of.toSorted((a, b) => members.indexOf(a) - members.indexOf(b)));
+    expect(message).toMatch(/^It waits for 150 jobs to end: .* and 147 more\. /);
+    await canvas.cancel();
+  });
+
   it('[M4] `unserved-queue`: no live process works it, also one that this process has not declared', async () => {
     const job = await jobs.enqueue(echo, 'alone', { queue: 'idle' });
     expect(await why(job)).toMatchObject({
