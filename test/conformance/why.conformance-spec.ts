@@ -236,7 +236,7 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
   it('[M4] `children`: of a large group so many, and some of them by id', async () => {
     const canvas = await jobs.start(group(Array.from({ length: 150 }, (_, n) => echo.s(`${n}`).set({ delay: '1h' }))));
     const { queue, reason, message } = await why(canvas);
-    const { of, first } = reason as Extract<typeof reason, { kind: 'children' }>;
+    const { of } = reason as Extract<typeof reason, { kind: 'children' }>;
     const members = canvas.children.map(({ id }) => id);
     expect(queue).toBe('jobs-internal');
     expect(reason).toMatchObject({
