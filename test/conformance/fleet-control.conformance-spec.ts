@@ -9,6 +9,7 @@ import {
   type FleetProcess,
   type JobsModuleOptions,
 } from 'nestjs-jobs';
+import { WindowedQueueBackend } from '../../libs/jobs/src/backend/sql/windowed-queue-backend.js';
 import { Watchdog } from '../../libs/jobs/src/worker/watchdog.js';
 import { WorkerWatch } from '../../libs/jobs/src/worker/worker-watch.js';
 import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
@@ -233,6 +234,30 @@ describe.each(backends)('control of the fleet on $name', (backend) => {
     await expect(jobs.fleet.resumeProcess(id)).rejects.toThrow(ProcessRefusedError);
   });
 });
+
+const sql = backends.filter(({ name }) => name !== 'redis');
+if (sql.length > 0) {
+  describe.each(sql)('a queue at its global concurrency on $name', (backend) => {
+    it('[C4] is not asked for jobs without end by a worker that finds no room', async () => {
+      const queues = { lanes: { concurrency: 8, globalConcurrency: 1 } };
+      const app = await start(backend, { queues });
+      await app.jobs.enqueueMany(Array.from({ length: 3 }, () => ({ task: gated })));
+      await eventually(() => expect(Lanes.running).toBe(1));
+      const looks = jest.spyOn(WindowedQueueBackend.prototype, 'isMaxed');
+      await eventually(() => looks.mock.calls.length >= 2, { timeout: 60_000 });
+      const fetches = jest.spyOn(WindowedQueueBackend.prototype, 'moveToActive');
+      await eventually(() => looks.mock.calls.length >= 12, { timeout: 60_000 });
+      const ofLanes = fetches.mock.contexts.filter(({ queueName }) => queueName === 'lanes');
+      fetches.mockRestore();
+      looks.mockRestore();
+      expect(ofLanes.length).toBeGreaterThan(0);
+      expect(ofLanes.length).toBeLessThanOrEqual(12);
+      Lanes.gate.reach();
+      await eventually(async () => expect(await app.jobs.fleet.active()).toEqual([]));
+      await app.close();
+    });
+  });
+}
 
 // An embedded store has one process at a time, and `describe.each` refuses an empty table.
 const shared = backends.filter(({ name }) => name !== 'embedded');
