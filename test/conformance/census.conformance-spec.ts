@@ -282,7 +282,7 @@ async function hold1(store: QueueBackend, name: string, patience = 60_000): Prom
 /** What Redis remembers lines by; a database needs nothing of the kind. */
 async function linesInIndex(store: QueueBackend): Promise<string[]> {
   const { producer, prefix } = redisOf(store);
-  return producer ? producer.zrange(`${prefix}:_waiting`, 0, -1) : [];
+  return producer ? producer.zrange(`${prefix}:_waiting`, '0', '-1') : [];
 }
 
 /** As when their time is over. */
