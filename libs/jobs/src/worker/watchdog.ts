@@ -67,7 +67,7 @@ export class Watchdog {
   consumption(): Consumption[] {
     return this.watches.map(({ worker, problem }) => {
       const { name: queue } = worker;
-      if (!worker.isRunning()) return { queue, consuming: false, problem: 'its worker stopped' };
+      if (!worker.isRunning()) return { queue, consuming: false, stopped: true, problem: 'its worker stopped' };
       return problem === undefined ? { queue, consuming: true } : { queue, consuming: false, problem };
     });
   }
