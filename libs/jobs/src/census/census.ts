@@ -38,6 +38,8 @@ export class Census implements OnModuleDestroy {
   private counting: Promise<Counted> | undefined;
   private following: Promise<Counted> | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** When (by `performance.now()`) it is tried again at the soonest, after a failure. */
+  private notBefore = 0;
   private isStopped = false;
 
   constructor(
@@ -106,9 +108,12 @@ export class Census implements OnModuleDestroy {
     const maxAge = this.askers.smallest();
     if (this.isStopped || maxAge === undefined) return;
     const wanted = lifetime(maxAge, this.known) / 2;
-    const due = this.known && !afterFailure ? wanted - ageOf(this.known) : wanted;
+    const now = performance.now();
+    if (afterFailure) this.notBefore = now + wanted;
+    const due = this.known ? wanted - ageOf(this.known) : wanted;
     // An unreachable backend is reported by the health check, and to whoever asks.
-    this.timer = setTimeout(() => void this.refresh(wanted).catch(() => undefined), Math.max(due, LOOK_AGAIN)).unref();
+    const refresh = (): void => void this.refresh(wanted).catch(() => undefined);
+    this.timer = setTimeout(refresh, Math.max(due, this.notBefore - now, 0)).unref();
   }
 
   /** From another process, or counted, while no other process does so. */
