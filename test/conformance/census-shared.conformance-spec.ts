@@ -134,17 +134,19 @@ if (serverBackends.length > 0) {
       const options = { namespace: uniqueNamespace(), connectTimeout: 500 };
       const [dead, other] = [await start(options), await start(options)];
       const store = dead!.app.get<QueueBackend>(QUEUE_BACKEND);
-      const asked = signal();
-      jest.spyOn(store.figures, 'read').mockImplementation(() => {
+      const [asked, end] = [signal(), signal()];
+      const read = store.figures.read.bind(store.figures);
+      jest.spyOn(store.figures, 'read').mockImplementation(async (question) => {
         asked.reach();
-        return new Promise(() => {});
+        await end.reached;
+        return read(question);
       });
-      const lost = dead!.app.get(Census).read(MINUTE);
-      lost.catch(() => undefined);
+      const late = dead!.app.get(Census).read(MINUTE);
       await asked.reached;
-      jest.spyOn(store.ledger, 'delete').mockResolvedValue(true);
       expect((await other!.app.get(Census).read(MINUTE)).queues).toHaveLength(1);
-      await expect(lost).rejects.toThrow(BackendUnavailableError);
+      // It was not dead: what takes longer than an answer may is waited for, as long as the store answers.
+      end.reach();
+      expect((await late).queues).toHaveLength(1);
     });
 
     it('[M2] are refused while the store is away', async () => {

@@ -159,12 +159,23 @@ export class Census implements OnModuleDestroy {
       exceptReason: NO_DEAD_LETTER,
       lockLines: lineOfLock(''),
     };
-    const read = await this.client.reach(() => this.backend.figures.read(question));
+    const read = await this.patiently(() => this.backend.figures.read(question));
     const figures = { at, ...read, queues: read.queues.map((queue) => notBeyond(at, queue)) };
     const counted = { figures, took: performance.now() - began, seen: began, ageThen: 0 };
     this.learn(counted);
     await this.shared.publish(counted);
     return counted;
+  }
+
+  /** Counting may take longer than an answer should: it is waited for as long as the store answers at all. */
+  private async patiently<T>(count: () => Promise<T>): Promise<T> {
+    const { connectTimeout } = this.options;
+    const { counting } = await this.client.reach(async () => ({ counting: count() }));
+    while (!(await settlesWithin(connectTimeout, counting))) {
+      // What is inside the process answers nobody else meanwhile.
+      if (this.backend.kind !== 'embedded') await this.backend.ping(connectTimeout);
+    }
+    return this.client.reach(() => counting);
   }
 
   private learn(counted: Counted): void {

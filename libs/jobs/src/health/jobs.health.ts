@@ -83,9 +83,16 @@ export class JobsHealthIndicator implements OnModuleInit {
   ) {}
 
   /** @internal */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     if (this.given === undefined) return;
-    this.options = resolveHealthOptions(this.given, this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS).queues);
+    const { queues, connectTimeout } = this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS);
+    try {
+      this.options = resolveHealthOptions(this.given, queues);
+    } catch (error) {
+      // Nest runs no shutdown hooks after a boot that failed, and connections would keep the process.
+      await this.find<QueueBackend>(QUEUE_BACKEND).close(connectTimeout);
+      throw error;
+    }
   }
 
   /**

@@ -22,35 +22,43 @@ function firstReady(further = ''): string {
    WHERE queue = named AND state = 'waiting' ${further} ORDER BY priority, seq LIMIT 1`;
 }
 
-function countOf(state: string): string {
-  return `(SELECT count(*) FROM job WHERE queue = named AND state = '${state}')`;
+/** Of all queues in one go: from queue to queue, a database would read the whole table for each. */
+function countsOf(state: string, more = ''): string {
+  return `SELECT queue, count(*) AS jobs ${more} FROM job WHERE state = '${state}' AND queue = ANY($1::text[]) GROUP BY queue`;
 }
 
-/** Of those whose time has come: they stay among the delayed until a worker fetches. */
-const DUE = "queue = named AND state = 'delayed' AND process_at_ms <= now_ms";
+const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
-/** Of each state there is an index of BullMQ's; jobs that have ended are not read, but for the failed. */
+/**
+ * Of each state there is an index of BullMQ's; jobs that have ended are not read, but for the failed. Those whose time has
+ * come stay among the delayed until a worker fetches.
+ */
 const FIGURES = `
 WITH RECURSIVE asked AS (
-  SELECT named, place, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
-    FROM unnest($1::text[]) WITH ORDINALITY AS asked (named, place)
+  SELECT named, place FROM unnest($1::text[]) WITH ORDINALITY AS asked (named, place)
 ), first AS (
   SELECT named, 1 AS jumps, job.* FROM asked CROSS JOIN LATERAL (${firstReady()}) AS job
   UNION ALL
   SELECT named, jumps + 1, job.* FROM first CROSS JOIN LATERAL (${firstReady('AND job.priority > first.priority')}) AS job
    WHERE jumps < ${MOST_PRIORITIES}
+), ready AS (
+  SELECT named, min(since) AS since FROM first GROUP BY named
+), waiting AS (
+  ${countsOf('waiting')}
+), delayed AS (
+  ${countsOf('delayed', `, count(*) FILTER (WHERE process_at_ms <= ${NOW}) AS due, min(process_at_ms) AS since`)}
+), blocked AS (
+  ${countsOf('waiting-children')}
+), running AS (
+  ${countsOf('active')}
 )
 SELECT
   named AS queue,
-  ${countOf('waiting')} AS waiting,
-  ${countOf('delayed')} AS delayed,
-  (SELECT count(*) FROM job WHERE ${DUE}) AS due,
-  ${countOf('waiting-children')} AS blocked,
-  ${countOf('active')} AS running,
-  least(
-    (SELECT min(since) FROM first WHERE first.named = asked.named),
-    (SELECT process_at_ms FROM job WHERE ${DUE} ORDER BY process_at_ms LIMIT 1)
-  ) AS oldest,
+  coalesce(waiting.jobs, 0) + coalesce(delayed.due, 0) AS waiting,
+  coalesce(delayed.jobs - delayed.due, 0) AS delayed,
+  coalesce(blocked.jobs, 0) AS blocked,
+  coalesce(running.jobs, 0) AS running,
+  least(ready.since, CASE WHEN delayed.due > 0 THEN delayed.since END) AS oldest,
   EXISTS (SELECT FROM meta WHERE queue = named AND field = 'paused' AND value = '1') AS paused,
   (SELECT count(*) FROM (
     SELECT FROM (
@@ -62,7 +70,13 @@ SELECT
        AND NOT starts_with(coalesce(failed_reason, ''), $3) AND NOT starts_with(coalesce(deferred_failure, ''), $3)
      LIMIT ${MOST_DEAD_LETTERS}
   ) AS dead_letter) AS dead_letters
-FROM asked ORDER BY place`;
+FROM asked
+LEFT JOIN ready USING (named)
+LEFT JOIN waiting ON waiting.queue = named
+LEFT JOIN delayed ON delayed.queue = named
+LEFT JOIN blocked ON blocked.queue = named
+LEFT JOIN running ON running.queue = named
+ORDER BY place`;
 
 const WAITERS = `
 SELECT count(*) AS waiters FROM jobs_waiter
@@ -74,7 +88,6 @@ interface Row {
   readonly queue: string;
   readonly waiting: string;
   readonly delayed: string;
-  readonly due: string;
   readonly blocked: string;
   readonly running: string;
   readonly oldest: string | null;
@@ -97,11 +110,10 @@ export class SqlFigures implements StoredFigures {
 }
 
 function figuresOf({ queue, oldest, paused, ...row }: Row): QueueFigures {
-  const due = Number(row.due);
   return {
     queue,
-    waiting: Number(row.waiting) + due,
-    delayed: Number(row.delayed) - due,
+    waiting: Number(row.waiting),
+    delayed: Number(row.delayed),
     blocked: Number(row.blocked),
     running: Number(row.running),
     deadLetters: Number(row.dead_letters),
