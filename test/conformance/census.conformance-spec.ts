@@ -221,11 +221,9 @@ describe.each(backends)('the census on $name', (backend) => {
     for (const key of ['a', 'a', 'a', 'b', 'b', 'c']) work.push((await jobs.enqueue(locked, { key })).result());
     for (const key of ['same', 'same']) work.push((await jobs.enqueue(once, { key })).result());
     await eventually(async () => expect(await waiting()).toBe(3));
-    const { reached: coded, reach: end } = signal();
-    work.push(jobs.locks.withLock('a', { ttl: '10s' }, async () => coded));
+    work.push(jobs.locks.withLock('a', { ttl: '10s' }, () => open.reached));
     await eventually(async () => expect(await waiting()).toBe(4));
     open.reach();
-    end();
     await Promise.all(work);
     expect(await waiting()).toBe(0);
   });

@@ -118,7 +118,8 @@ export class Census implements OnModuleDestroy {
 
   /** From another process, or counted, while no other process does so. */
   private async renew(maxAge: number): Promise<Counted> {
-    const patience = performance.now() + this.options.connectTimeout;
+    // Who counts may have died, or takes as long as it took the last time.
+    const patience = performance.now() + Math.max(this.options.connectTimeout, 2 * (this.known?.took ?? 0));
     for (;;) {
       const before = await this.shared.find(this.known);
       if (isYoung(before, maxAge)) return before;
