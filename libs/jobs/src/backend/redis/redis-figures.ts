@@ -16,8 +16,8 @@ import { WALK_PAGE } from './sorted-set-page.js';
 
 /** Queues that are counted in one step: Redis serves nobody else meanwhile. */
 const QUEUES = 50;
-/** Failed jobs, and lines, that are looked at in one step. */
-const PAGE = 1_000;
+/** Failed jobs, and lines, that are looked at in one step: one or two milliseconds. */
+const PAGE = 500;
 
 /**
  * Workers take from the end of `wait`; a score of `prioritized` is the priority, and a place among those that have it. A job
