@@ -16,6 +16,7 @@ describe('parseEnvironment', () => {
       PAYMENTS_DIR: '.jobs/payments',
       PAYMENT_ANSWER_MS: 0,
       IMPORTS_DIR: '.jobs/imports',
+      HEALTH_DETAILS: 'closed',
       WEBHOOK_ALLOWED_NETWORKS: [],
       WEBHOOK_PORTS: [80, 443],
       WEBHOOK_CONNECT_TIMEOUT_MS: 5_000,
@@ -100,6 +101,8 @@ describe('parseEnvironment', () => {
     ['REPORTS_KEEP_DAYS', '0'],
     ['SCHEDULE_MIN_INTERVAL_MS', '999'],
     ['SCHEDULES_PER_USER', ''],
+    ['HEALTH_DETAILS', ''],
+    ['HEALTH_DETAILS', 'true'],
   ])('refuses %s=%j', (name, value) => {
     expect(() => parseEnvironment({ [name]: value })).toThrow(
       new RegExp(`  ${name} must be .* \\(it is "${value}"\\)`),

@@ -51,6 +51,7 @@ const variablesSchema = z.object({
   PAYMENTS_DIR: directory.default('.jobs/payments'),
   PAYMENT_ANSWER_MS: wholeNumber(0, 20_000).default(0),
   IMPORTS_DIR: directory.default('.jobs/imports'),
+  HEALTH_DETAILS: z.enum(['open', 'closed'], 'must be open or closed').default('closed'),
   ...webhookVariables,
 });
 

@@ -22,11 +22,15 @@ export class AdminTokenGuard implements CanActivate {
       throw new ForbiddenException('This is closed: the service has no ADMIN_TOKEN.');
     }
     const http = context.switchToHttp();
-    const sent = /^Bearer (.+)$/i.exec(http.getRequest<Request>().headers.authorization ?? '')?.[1];
-    if (sent !== undefined && isSame(sent, token)) return true;
+    if (hasToken(http.getRequest<Request>(), token)) return true;
     http.getResponse<Response>().setHeader('WWW-Authenticate', 'Bearer');
     throw new UnauthorizedException('Send the admin token: "Authorization: Bearer <ADMIN_TOKEN>".');
   }
+}
+
+export function hasToken({ headers }: Request, token: string): boolean {
+  const sent = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
+  return sent !== undefined && isSame(sent, token);
 }
 
 /** The hashes have one length, which is what timingSafeEqual asks for, and tell nothing of that of the token. */

@@ -8,6 +8,8 @@ export interface Consumption {
   paused?: true;
   /** What is wrong, when it is not consuming. */
   problem?: string;
+  /** Its worker has ended by itself, and comes back only with the process. */
+  stopped?: true;
 }
 
 /** Whether jobs wait in this queue that a worker with a free slot should have by now. @internal */

@@ -68,7 +68,7 @@ export class Watchdog {
     return this.watches.map(({ worker, problem }) => {
       const { name: queue } = worker;
       if (worker.isPaused()) return { queue, consuming: true, paused: true };
-      if (!worker.isRunning()) return { queue, consuming: false, problem: 'its worker stopped' };
+      if (!worker.isRunning()) return { queue, consuming: false, stopped: true, problem: 'its worker stopped' };
       return problem === undefined ? { queue, consuming: true } : { queue, consuming: false, problem };
     });
   }
