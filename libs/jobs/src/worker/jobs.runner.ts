@@ -133,6 +133,11 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     return this.draining;
   }
 
+  /** Those of this process that fetch jobs. @internal */
+  get fetching(): readonly JobsWorker[] {
+    return this.draining ? [] : [...this.workers.values()];
+  }
+
   /** Whether each queue that this process should work is really being worked. */
   async consumption(): Promise<Consumption[]> {
     if (this.draining) {
@@ -191,6 +196,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (isUnrun(outcome)) await this.parking.leave(held.job);
       const reported = reportOutcome(held, outcome, tell, this.reporting);
       if (outcome.kind === 'snoozed') return await this.events.snoozing(held.job, outcome, reported);
+      if (outcome.kind === 'parked') return await this.events.parking(held.job, outcome, reported);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
       if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);

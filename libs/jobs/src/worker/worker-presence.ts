@@ -9,7 +9,8 @@ import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { TaskRegistry } from '../task/task.registry.js';
 
-const COLLECTION = 'processes';
+/** Of the ledger: the live processes, each under its id. @internal */
+export const PROCESSES = 'processes';
 const HEARTBEAT = 10_000;
 const FORGOTTEN_AFTER = 3 * HEARTBEAT;
 
@@ -24,8 +25,9 @@ type Presence = { queues: string[]; tasks: string[]; host: string; pid: number }
  */
 @Injectable()
 export class WorkerPresence {
+  /** Of this process, as long as it lives. */
+  readonly id: string = randomUUID();
   private readonly logger = new Logger('Jobs');
-  private readonly processId = randomUUID();
   private readonly warned = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
   private beating: Promise<void> = Promise.resolve();
@@ -48,20 +50,20 @@ export class WorkerPresence {
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    const leaving = this.beating.then(() => this.backend.ledger.delete(COLLECTION, this.processId));
+    const leaving = this.beating.then(() => this.backend.ledger.delete(PROCESSES, this.id));
     // Left without a word, this process is forgotten a little later.
     await settlesWithin(this.options.connectTimeout, leaving);
   }
 
   /** The queues that some live process works. */
   async servedQueues(): Promise<Set<string>> {
-    const records = await this.backend.ledger.list(COLLECTION);
+    const records = await this.backend.ledger.list(PROCESSES);
     return new Set(records.flatMap(({ value }) => (value as { queues: string[] }).queues));
   }
 
   /** Tells of a task whether some live process has its code and works the queue. */
   async served(): Promise<(task: string, queue: string) => boolean> {
-    const records = await this.backend.ledger.list(COLLECTION);
+    const records = await this.backend.ledger.list(PROCESSES);
     const processes = records.map(({ value }) => value as Pick<Presence, 'queues'> & Partial<Presence>);
     return (task, queue) =>
       // One of a version before tells of no tasks.
@@ -76,7 +78,7 @@ export class WorkerPresence {
       host: hostname(),
       pid: process.pid,
     };
-    await this.backend.ledger.put(COLLECTION, this.processId, self, FORGOTTEN_AFTER);
+    await this.backend.ledger.put(PROCESSES, this.id, self, FORGOTTEN_AFTER);
     await this.warnOfUnserved();
   }
 
