@@ -68,7 +68,17 @@ export interface MetricsSettings extends Required<Pick<JobsMetricsOptions, 'path
 }
 
 const PATH = 'JobsMetricsModule';
-const KEYS = ['path', 'guards', 'imports', 'controller', 'register', 'prefix', 'buckets', 'defaultMetrics', 'fleetGauges'];
+const KEYS = [
+  'path',
+  'guards',
+  'imports',
+  'controller',
+  'register',
+  'prefix',
+  'buckets',
+  'defaultMetrics',
+  'fleetGauges',
+];
 const PREFIX = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 const BUCKETS: Buckets = {
@@ -89,7 +99,8 @@ export function resolveMetricsOptions(options: JobsMetricsOptions): MetricsSetti
   check('imports', Array.isArray(imports), 'a list of modules');
   check('controller', controller === undefined || typeof controller === 'function', 'a controller class');
   check('register', register === undefined || isRegister(register), 'a Registry of prom-client');
-  const prefix = reader.raw('prefix') === '' ? '' : reader.text('prefix', '', PREFIX, "letters, digits and _, as in 'shop_'");
+  const prefix =
+    reader.raw('prefix') === '' ? '' : reader.text('prefix', '', PREFIX, "letters, digits and _, as in 'shop_'");
   return {
     path,
     guards,

@@ -38,8 +38,18 @@ const histogram = (name: string, help: string): MetricDefinition => ({
 /** What this process did, by task and queue. @internal */
 export const TASK_COUNTERS = {
   started: counter('jobs_started_total', OF_TASK, 'attempts', 'Attempts that began'),
-  finished: counter('jobs_finished_total', [...OF_TASK, 'outcome'], 'jobs', 'Jobs that ended, once their end was stored'),
-  failed: counter('jobs_failed_total', [...OF_TASK, 'error'], 'jobs', 'Jobs that failed for good, by the name of the error'),
+  finished: counter(
+    'jobs_finished_total',
+    [...OF_TASK, 'outcome'],
+    'jobs',
+    'Jobs that ended, once their end was stored',
+  ),
+  failed: counter(
+    'jobs_failed_total',
+    [...OF_TASK, 'error'],
+    'jobs',
+    'Jobs that failed for good, by the name of the error',
+  ),
   retried: counter('jobs_retried_total', OF_TASK, 'attempts', 'Attempts that failed and are followed by another one'),
   snoozed: counter('jobs_snoozed_total', OF_TASK, 'attempts', 'Attempts that asked to run again later'),
   limited: counter('jobs_limited_total', OF_TASK, 'attempts', 'Times that a rate limit put an attempt off'),

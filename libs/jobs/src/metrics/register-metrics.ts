@@ -135,7 +135,9 @@ export class RegisterMetrics {
 
   private processGauges(key: keyof typeof PROCESS_GAUGES): Sample[] {
     return summed(
-      [...this.apps].flatMap((app) => Array.from(app.measured(key), ([queue, value]) => ({ labels: { queue }, value }))),
+      [...this.apps].flatMap((app) =>
+        Array.from(app.measured(key), ([queue, value]) => ({ labels: { queue }, value })),
+      ),
     );
   }
 
