@@ -8,6 +8,7 @@ import type { Ledger } from './ledger.js';
 import type { Limits } from './limits.js';
 import type { Lines } from './lines.js';
 import type { ScheduleStore } from './schedule-store.js';
+import type { StoredFigures } from './stored-figures.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import type { ResultStore } from '../results/result-store.js';
 import type { TagIndex } from './tag-index.js';
@@ -70,6 +71,7 @@ export interface QueueBackend {
   readonly schedules: ScheduleStore;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
+  readonly figures: StoredFigures;
   /** Keeps large results beside the jobs. Redis has none: it would keep them in memory. */
   readonly resultTable: ResultStore | undefined;
   readonly sets: JobSets;

@@ -6,7 +6,7 @@
  */
 export interface QueueFigures {
   queue: string;
-  /** Could begin now, if a worker were free. */
+  /** Could begin now, if a worker were free; those whose time has come are among them. */
   waiting: number;
   /** Wait for a time: scheduled, between two attempts, snoozed, or parked before a lock or a limit. */
   delayed: number;
@@ -15,10 +15,13 @@ export interface QueueFigures {
   running: number;
   /**
    * When (ms since the epoch) the job became ready that has waited longest for a worker; absent when none waits. Of
-   * one that was put back into the queue it is when it was made, or when its first time had come.
+   * one that is back in the queue it is when a worker had it last.
    */
   oldestWaitingSince?: number;
-  /** Jobs that failed for good and can be redriven; counted up to {@link MOST_DEAD_LETTERS}. */
+  /**
+   * Jobs that failed for good, those that were redriven too; as `jobs.deadLetters.count`, and counted up to
+   * {@link MOST_DEAD_LETTERS}.
+   */
   deadLetters: number;
   /** {@link Fleet.pauseQueue} has stopped it. */
   paused: boolean;
@@ -33,6 +36,6 @@ export interface Figures {
   readonly at: number;
   /** One for each queue that was asked for, in that order. */
   readonly queues: readonly QueueFigures[];
-  /** Jobs that stand in a line before a lock or a semaphore. */
+  /** Who stands in a line before a lock or a semaphore: jobs, and code in `jobs.locks.withLock`. */
   readonly locksWaiting: number;
 }

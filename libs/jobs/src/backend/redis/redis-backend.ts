@@ -17,6 +17,7 @@ import { countLogLines } from './count-log-lines.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
+import { RedisFigures } from './redis-figures.js';
 import { positionOf } from './position-of.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisJobSets } from './redis-job-sets.js';
@@ -64,6 +65,7 @@ export class RedisBackend implements QueueBackend {
   readonly limits: RedisLimits;
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
+  readonly figures: RedisFigures;
   readonly resultTable = undefined;
   readonly sets: RedisJobSets;
   readonly messages: FleetMessages;
@@ -100,6 +102,7 @@ export class RedisBackend implements QueueBackend {
     this.limits = new RedisLimits(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
+    this.figures = new RedisFigures(this.producer, this.prefix);
     this.sets = new RedisJobSets(this.producer);
     const line = new RedisMessageLine(this.producer, this.prefix, (options) => this.open(options), logger);
     this.messages = new FleetMessages(this, line, logger);

@@ -40,8 +40,7 @@ const LEAVE = new RedisScript(
   'line-leave',
   `${LINE_NAMES}${LINE_CLOCK}${LINE_FUNCTIONS}
 expire()
-redis.call('ZREM', waiting, id)
-redis.call('ZREM', called, id)
+stopWaiting()
 if ARGV[4] == '1' then giveUp() end
 return passOn()`,
 );
@@ -50,6 +49,7 @@ const IS_CALLED = new RedisScript(
   'line-is-called',
   `${LINE_NAMES}${LINE_CLOCK}${LINE_FUNCTIONS}
 expire()
+if isOther then note() end
 local waits = redis.call('ZSCORE', waiting, id) and not redis.call('ZSCORE', called, id)
 return waits and 0 or 1`,
 );

@@ -26,6 +26,7 @@ import { readingTogether } from './reads-together.js';
 import { replaceUnbegun } from './replace-unbegun.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
+import { SqlFigures } from './sql-figures.js';
 import { SqlJobSets } from './sql-job-sets.js';
 import { SqlKeptResults } from './sql-kept-results.js';
 import { SqlLedger } from './sql-ledger.js';
@@ -63,6 +64,7 @@ export abstract class SqlBackend implements QueueBackend {
   readonly limits: SqlLimits;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
+  readonly figures: SqlFigures;
   readonly resultTable: SqlResultStore;
   readonly sets: SqlJobSets;
   readonly messages: FleetMessages;
@@ -80,6 +82,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.limits = new SqlLimits(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
+    this.figures = new SqlFigures(pool);
     this.resultTable = new SqlResultStore(pool);
     this.sets = new SqlJobSets(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
