@@ -33,6 +33,11 @@ import { JobResults } from './results/job-results.js';
 import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
 import { ResultKeeper } from './results/result-keeper.js';
 import { StoredResults } from './results/stored-results.js';
+import { Fleet } from './fleet/fleet.js';
+import { FleetAsker } from './fleet/fleet-asker.js';
+import { FleetJobs } from './fleet/fleet-jobs.js';
+import { FleetProcesses } from './fleet/fleet-processes.js';
+import { QueueControl } from './fleet/queue-control.js';
 import { IdempotentJobs } from './idempotency/idempotent-jobs.js';
 import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { JobLimits } from './limits/job-limits.js';
@@ -133,6 +138,11 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleTurns,
     Schedules,
     Census,
+    FleetProcesses,
+    FleetAsker,
+    FleetJobs,
+    QueueControl,
+    Fleet,
     JobsService,
   ],
   exports: [
@@ -167,6 +177,9 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleTurns,
     Schedules,
     Census,
+    FleetProcesses,
+    QueueControl,
+    Fleet,
     JobsService,
   ],
 })

@@ -1,5 +1,5 @@
 import type { Ledger } from '../backend/ledger.js';
-import { PROCESSES } from '../worker/worker-presence.js';
+import { PROCESSES } from '../fleet/process-record.js';
 
 const COLLECTION = 'metrics';
 const EXPORTER = 'exporter';
@@ -58,6 +58,8 @@ export class FleetExporter {
   }
 
   private async isAlive(process: string): Promise<boolean> {
-    return (await this.ledger.get(PROCESSES, process)) !== undefined;
+    const record = await this.ledger.get(PROCESSES, process);
+    // One that drains has stopped telling.
+    return record !== undefined && (record.value as { draining?: boolean }).draining !== true;
   }
 }

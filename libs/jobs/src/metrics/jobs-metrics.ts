@@ -16,13 +16,13 @@ import { Census } from '../census/census.js';
 import type { Figures } from '../census/figures.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { JobEvents } from '../events/job-events.js';
-import { RunningJobs } from '../execution/running-jobs.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleFires } from '../schedule/schedule-fires.js';
 import { TaskRegistry } from '../task/task.registry.js';
 import { JobsRunner } from '../worker/jobs.runner.js';
 import { Watchdog } from '../worker/watchdog.js';
+import { WorkerControl } from '../worker/worker-control.js';
 import { WorkerPresence } from '../worker/worker-presence.js';
 import { FleetExporter } from './fleet-exporter.js';
 import { JobCounts } from './job-counts.js';
@@ -94,12 +94,17 @@ export class JobsMetrics implements LiveApp, OnModuleInit, BeforeApplicationShut
   }
 
   measured(gauge: keyof typeof PROCESS_GAUGES): ByQueue {
-    const workers = this.find<JobsRunner>(JobsRunner).fetching.filter(({ name }) => name !== INTERNAL_QUEUE);
-    if (gauge === 'workers') return new Map(workers.map(({ name }) => [name, 1]));
-    if (gauge === 'slots') return new Map(workers.map(({ name, concurrency }) => [name, concurrency]));
-    const active = new Map(workers.map(({ name }) => [name, 0]));
-    for (const { queue } of this.find<RunningJobs>(RunningJobs).all()) active.set(queue, (active.get(queue) ?? 0) + 1);
-    return active;
+    const queues = this.find<WorkerControl>(WorkerControl)
+      .queues()
+      .filter(({ queue }) => queue !== INTERNAL_QUEUE);
+    if (gauge === 'active') return new Map(queues.map(({ queue, active }) => [queue, active]));
+    const { isDraining } = this.find<JobsRunner>(JobsRunner);
+    return new Map(
+      queues.map(({ queue, paused, concurrency }) => {
+        if (paused || isDraining) return [queue, 0];
+        return [queue, gauge === 'workers' ? 1 : concurrency];
+      }),
+    );
   }
 
   /** Once for all gauges of a scrape. */

@@ -79,9 +79,14 @@ export const PROCESS_COUNTERS = {
 
 /** What this process has right now. @internal */
 export const PROCESS_GAUGES = {
-  active: gauge('jobs_active', ['queue'], 'attempts', 'Attempts that run in this process'),
-  workers: gauge('jobs_workers', ['queue'], 'workers', 'Workers of this process that fetch jobs, one for each queue'),
-  slots: gauge('jobs_worker_slots', ['queue'], 'jobs', 'Jobs that this process runs at the same time at most'),
+  active: gauge('jobs_active', ['queue'], 'jobs', 'Jobs that this process runs'),
+  workers: gauge(
+    'jobs_workers',
+    ['queue'],
+    'workers',
+    'Workers of this process that fetch jobs: one, or 0 while paused',
+  ),
+  slots: gauge('jobs_worker_slots', ['queue'], 'jobs', 'Jobs that this process would run at the same time at most'),
 } as const satisfies Record<string, MetricDefinition>;
 
 /** What the whole fleet has; one process tells it. @internal */
