@@ -15,6 +15,7 @@ import { JobsMetricsModule, type JobsMetricsOptions } from 'nestjs-jobs/metrics'
 import { Registry } from 'prom-client';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
+import { ScheduleFires } from '../../libs/jobs/src/schedule/schedule-fires.js';
 import type { ScheduleRecord } from '../../libs/jobs/src/schedule/schedule-record.js';
 import { Watchdog } from '../../libs/jobs/src/worker/watchdog.js';
 import { backends } from '../support/backends.js';
@@ -136,11 +137,15 @@ describe.each(backends)('metrics on $name', (backend) => {
 
   async function runAll(): Promise<void> {
     const { jobs } = started;
-    await jobs.enqueue(task(Work, 'well'), { delay: 20 });
+    await jobs.enqueue(task(Work, 'well'), undefined, { delay: 20 });
     await jobs.enqueueMany(
       (['well', 'skips', 'fails', 'snoozes'] as const).map((name) => ({ task: task(Work, name) })),
     );
-    const late = await jobs.enqueue(task(Work, 'well'), { expiresIn: 1, delay: 50 });
+    await jobs.queue('default').pause();
+    const late = await jobs.enqueue(task(Work, 'well'), undefined, { expiresIn: 1 });
+    const since = Date.now();
+    await eventually(() => Date.now() > since + 1, { interval: 1 });
+    await jobs.queue('default').resume();
     await late.result().catch(() => {});
     const gated = await jobs.enqueue(task(Work, 'gated'));
     await Work.gate.entered.reached;
@@ -218,7 +223,7 @@ describe.each(backends)('metrics on $name', (backend) => {
     await jobs.enqueue(task(Work, 'locked'));
     await jobs.enqueue(task(Work, 'gated'));
     await jobs.enqueueMany([1, 2, 3].map(() => ({ task: task(Work, 'well'), options: { queue: 'idle' } })));
-    await jobs.enqueue(task(Work, 'well'), { delay: '1h' });
+    await jobs.enqueue(task(Work, 'well'), undefined, { delay: '1h' });
     await expectSums([
       ['jobs_active', { queue: 'default' }, 2],
       ['jobs_workers', {}, 2],
@@ -256,7 +261,7 @@ describe.each(backends)('metrics on $name', (backend) => {
     const last = Date.now() - 3 * HOUR;
     const state = { ...record.state, since: last, last };
     expect(await store.write('hourly', version, JSON.stringify({ ...record, state }), {})).toBe(true);
-    await jobs.schedules.update('hourly', { missed: 'run-once', within: '1d' }).catch(() => {});
+    await app.get(ScheduleFires).fire('hourly');
     await jobs.schedules.trigger('hourly');
     const told = await expectSums([
       ['jobs_schedule_fired_total', { task: 'work.well', queue: 'default' }, 1],
