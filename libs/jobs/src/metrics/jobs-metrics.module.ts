@@ -4,6 +4,7 @@ import { importPeer } from '../backend/import-peer.js';
 import { JobsMetrics, METRICS_SETTINGS, type RegisteredSettings } from './jobs-metrics.js';
 import { resolveMetricsOptions, type JobsMetricsOptions, type MetricsSettings } from './jobs-metrics.options.js';
 import { metricsController } from './metrics.controller.js';
+import { RegisterMetrics } from './register-metrics.js';
 
 const PEERS = { client: 'prom-client', module: '@willsoto/nestjs-prometheus' } as const;
 const NEEDED_FOR = 'nestjs-jobs/metrics';
@@ -46,6 +47,8 @@ async function moduleFor(settings: MetricsSettings): Promise<DynamicModule> {
   const client = await importPeer(PEERS.client, NEEDED_FOR, () => import('prom-client'));
   const { register = client.register } = settings;
   const registered: RegisteredSettings = { ...settings, register };
+  // What it refuses, it refuses before anything is opened.
+  RegisterMetrics.in(register, settings.prefix, settings.buckets);
   return {
     module: JobsMetricsModule,
     imports: await endpointFor(settings, register),
