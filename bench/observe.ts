@@ -7,7 +7,7 @@ import type { Measurement } from './support/meter.js';
 import { enqueueNoops } from './support/noop-jobs.js';
 import { median, medianRatio, rotated } from './support/rounds.js';
 import type { ScrapeReport, ScrapeRequest } from './support/scrape-app.js';
-import { STORE_NAMES, type Store, type StoreName } from './support/stores.js';
+import { STORE_NAMES, type Store, type StoreAddress, type StoreName } from './support/stores.js';
 
 const METRICS = ['off', 'off-again', 'on'] as const;
 const BACKLOGS = ['few', 'few-again', 'many'] as const;
@@ -84,25 +84,29 @@ function scrapeRow({ name }: Store): string {
   return `${ROW_PREFIX[name]}scrape_${MANY}_vs_${FEW}`;
 }
 
-async function measureJobs({ name, location, clear }: Store, metrics: boolean, jobs: number): Promise<Measurement> {
-  const store = { name, location };
+async function measureJobs(of: Store, metrics: boolean, jobs: number): Promise<Measurement> {
+  const store = addressOf(of);
   const warmUp = Math.ceil(jobs * WARM_UP);
-  await clear();
+  await of.clear();
   await enqueueNoops(store, warmUp + jobs);
   const consumption: Consumption = { worker: 'ours', store, concurrency: CONCURRENCY, warmUp, jobs, metrics };
   return runAlone<Consumption, Measurement>(new URL('./support/consume.js', import.meta.url), consumption);
 }
 
-async function fill({ name, location, clear }: Store): Promise<void> {
-  await clear();
+async function fill(store: Store): Promise<void> {
+  await store.clear();
   for (const variant of ['few', 'many'] as const) {
-    await enqueueNoops({ name, location }, WAITING[variant], NAMESPACES[variant]);
+    await enqueueNoops(addressOf(store), WAITING[variant], NAMESPACES[variant]);
   }
 }
 
-function measureScrapes({ name, location }: Store, variant: (typeof BACKLOGS)[number]): Promise<ScrapeReport> {
+function addressOf({ name, location }: Store): StoreAddress {
+  return { name, location };
+}
+
+function measureScrapes(store: Store, variant: (typeof BACKLOGS)[number]): Promise<ScrapeReport> {
   const request: ScrapeRequest = {
-    store: { name, location },
+    store: addressOf(store),
     namespace: NAMESPACES[variant],
     backlog: WAITING[variant],
     milliseconds: SCRAPED_FOR,
