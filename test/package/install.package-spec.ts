@@ -62,7 +62,13 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
   });
 
   it('compiles, and runs a job', async () => {
-    await app.install(store.peer, `@nestjs/terminus@^${nest}`, '@types/node@20');
+    await app.install(
+      store.peer,
+      `@nestjs/terminus@^${nest}`,
+      '@willsoto/nestjs-prometheus',
+      'prom-client',
+      '@types/node@20',
+    );
     // The settings of older CommonJS projects; what runs is compiled with those of `nest new`.
     if (type === 'commonjs') await app.compile('--noEmit', '--module', 'commonjs', '--moduleResolution', 'node10');
     await app.compile();
@@ -74,6 +80,7 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
       result: { title: 'INSTALLED', attempt: 1 },
       polled: [200, 'succeeded'],
       health: [200, 'ok'],
+      metrics: [200, true],
     });
   });
 });

@@ -24,6 +24,7 @@ describe('parseEnvironment', () => {
       WEBHOOK_ATTEMPTS: 8,
       WEBHOOK_RETRY_DELAY_MS: 5_000,
       WEBHOOK_CONCURRENCY: 20,
+      METRICS_PUBLIC: false,
     });
   });
 
@@ -103,13 +104,15 @@ describe('parseEnvironment', () => {
     ['SCHEDULES_PER_USER', ''],
     ['HEALTH_DETAILS', ''],
     ['HEALTH_DETAILS', 'true'],
+    ['METRICS_PUBLIC', 'yes'],
+    ['WORKER_METRICS_PORT', ''],
   ])('refuses %s=%j', (name, value) => {
     expect(() => parseEnvironment({ [name]: value })).toThrow(
       new RegExp(`  ${name} must be .* \\(it is "${value}"\\)`),
     );
   });
 
-  it.each(['WEBHOOK_SECRET', 'ADMIN_TOKEN'])('refuses a short %s without repeating it', (name) => {
+  it.each(['WEBHOOK_SECRET', 'ADMIN_TOKEN', 'METRICS_TOKEN'])('refuses a short %s without repeating it', (name) => {
     const refusal = () => parseEnvironment({ [name]: 'tell-nobody' });
     expect(refusal).toThrow(new RegExp(`  ${name} must have at least \\d+ characters$`));
     expect(refusal).toThrow(expect.not.stringContaining('tell-nobody'));

@@ -1,19 +1,13 @@
 import { z } from 'zod';
+import { metricsVariables } from './metrics-variables.js';
+import { port, switchValue } from './values.js';
 import { webhookVariables } from './webhook-variables.js';
 import { wholeNumber } from './whole-number.js';
 
 /** Values that an error message must not repeat. */
-const SECRETS = ['JOBS_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN'];
+const SECRETS = ['JOBS_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN', 'METRICS_TOKEN'];
 
 const DAY = 24 * 3_600_000;
-
-const port = z.coerce
-  .number('must be a port number between 0 and 65535')
-  .int('must be a whole number')
-  .min(0, 'must be between 0 and 65535 (0 picks a free port)')
-  .max(65_535, 'must be between 0 and 65535 (0 picks a free port)');
-
-const switchValue = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 
 export const JOBS_URL_FORMS = 'redis://, rediss://, postgres:// or postgresql://';
 
@@ -53,10 +47,11 @@ const variablesSchema = z.object({
   IMPORTS_DIR: directory.default('.jobs/imports'),
   HEALTH_DETAILS: z.enum(['open', 'closed'], 'must be open or closed').default('closed'),
   ...webhookVariables,
+  ...metricsVariables,
 });
 
 const NUMBERS = Object.keys(variablesSchema.shape).filter((name) =>
-  /^PORT$|_(CONCURRENCY|THREADS|ATTEMPTS|DAYS|PER_USER|MS)$/.test(name),
+  /^PORT$|_(PORT|CONCURRENCY|THREADS|ATTEMPTS|DAYS|PER_USER|MS)$/.test(name),
 );
 
 export const environmentSchema = variablesSchema.refine(

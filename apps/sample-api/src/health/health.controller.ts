@@ -5,7 +5,7 @@ import { HealthCheck, HealthCheckService, type HealthCheckResult, type HealthInd
 import type { Request } from 'express';
 import { JobsHealthIndicator } from 'nestjs-jobs/health';
 import type { EnvironmentConfig } from '../config/jobs-options.js';
-import { hasToken } from '../dead-letters/admin-token.guard.js';
+import { hasToken } from '../http/bearer-token.js';
 
 /** Everyone gets the status, and 200 or 503. The reasons name queues, tasks and hosts, which are not everyone's business. */
 type Told = HealthCheckResult | Pick<HealthCheckResult, 'status'>;

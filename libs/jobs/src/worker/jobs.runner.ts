@@ -202,6 +202,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (isUnrun(outcome)) await this.parking.leave(held.job);
       const reported = reportOutcome(held, outcome, tell, this.reporting);
       if (outcome.kind === 'snoozed') return await this.events.snoozing(held.job, outcome, reported);
+      if (outcome.kind === 'parked') return await this.events.parking(held.job, outcome, reported);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
       if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);

@@ -1,0 +1,204 @@
+import { jest } from '@jest/globals';
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  UnauthorizedException,
+  type CanActivate,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { Task, task } from 'nestjs-jobs';
+import { JobsMetricsModule, type JobsMetricsOptions } from 'nestjs-jobs/metrics';
+import { Counter, Registry } from 'prom-client';
+import request from 'supertest';
+import { Census } from '../../libs/jobs/src/census/census.js';
+import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
+import { eventually } from '../support/eventually.js';
+import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
+import { Scrape } from '../support/scrape.js';
+
+@Injectable()
+class Work {
+  @Task({ name: 'work.well' })
+  well(): void {}
+
+  @Task({ name: 'work.fails', retry: { attempts: 1 } })
+  fails(): never {
+    throw new RangeError('too far');
+  }
+}
+
+@Injectable()
+class Password {
+  readonly value = 'open sesame';
+}
+
+@Module({ providers: [Password], exports: [Password] })
+class PasswordModule {}
+
+@Injectable()
+class PasswordGuard implements CanActivate {
+  constructor(private readonly password: Password) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const { headers } = context.switchToHttp().getRequest<{ headers: Record<string, string> }>();
+    if (headers['authorization'] !== this.password.value) throw new UnauthorizedException();
+    return true;
+  }
+}
+
+@Controller()
+class OwnController {
+  @Get()
+  read(): string {
+    return 'my own';
+  }
+}
+
+const startApp = (backend: TestBackend, metrics: JobsMetricsOptions, namespace?: string): Promise<JobsApp> =>
+  startJobsApp({
+    backend,
+    providers: [Work],
+    imports: [JobsMetricsModule.forRoot(metrics)],
+    options: { queues: { default: { concurrency: 4 } }, ...(namespace !== undefined && { namespace }) },
+  });
+
+const scrapeOf = async (register: Registry): Promise<Scrape> => new Scrape(await register.metrics());
+
+describe.each(backends)('the metrics of apps on $name', (backend) => {
+  it('[M2] add up in one register, and an app that closes takes along what it has, and not what it counted', async () => {
+    const register = new Registry();
+    const apps = [await startApp(backend, { register }), await startApp(backend, { register })];
+    for (const { jobs } of apps) {
+      await (await jobs.enqueue(task(Work, 'well'))).result();
+      await (await jobs.enqueue(task(Work, 'fails'))).result().catch(() => {});
+    }
+    await eventually(async () => {
+      const told = await scrapeOf(register);
+      expect(told.of('jobs_finished_total', { outcome: 'succeeded', task: 'work.well' })).toMatchObject([{ value: 2 }]);
+      expect(told.of('jobs_failed_total')).toMatchObject([{ value: 2 }]);
+      expect(told.of('jobs_workers', { queue: 'default' })).toMatchObject([{ value: 2 }]);
+      expect(told.of('jobs_worker_slots', { queue: 'default' })).toMatchObject([{ value: 8 }]);
+      // Each has a store of its own.
+      expect(told.of('jobs_dead_letters', { queue: 'default' })).toMatchObject([{ value: 2 }]);
+    });
+    await apps[0]!.close();
+    const told = await scrapeOf(register);
+    expect(told.sum('jobs_finished_total')).toBe(4);
+    expect(told.of('jobs_workers', { queue: 'default' })).toMatchObject([{ value: 1 }]);
+    expect(told.of('jobs_dead_letters', { queue: 'default' })).toMatchObject([{ value: 1 }]);
+    await apps[1]!.close();
+    const after = await scrapeOf(register);
+    expect(after.sum('jobs_finished_total')).toBe(4);
+    expect(after.of('jobs_workers')).toEqual([]);
+    expect(after.of('jobs_dead_letters')).toEqual([]);
+  });
+
+  it('[M2] keep apart by prefix, and leave metrics of others alone', async () => {
+    const register = new Registry();
+    const own = new Counter({ name: 'jobs_started_total', help: 'of the app itself', registers: [register] });
+    own.inc(7);
+    await expect(startApp(backend, { register })).rejects.toThrow(/JobsMetricsModule\.prefix.*jobs_started_total/);
+    const started = await startApp(backend, { register, prefix: 'shop_' });
+    await (await started.jobs.enqueue(task(Work, 'well'))).result();
+    await eventually(async () => {
+      const told = await scrapeOf(register);
+      expect(told.sum('shop_jobs_finished_total')).toBe(1);
+      expect(told.sum('jobs_started_total')).toBe(7);
+    });
+    await started.close();
+  });
+
+  it('[M2] begin anew in a register that was cleared, and need the same buckets in one that is shared', async () => {
+    const register = new Registry();
+    const first = await startApp(backend, { register, buckets: { duration: [1, 2] } });
+    await (await first.jobs.enqueue(task(Work, 'well'))).result();
+    await eventually(async () => expect((await scrapeOf(register)).sum('jobs_duration_seconds_count')).toBe(1));
+    const bounds = (await scrapeOf(register)).of('jobs_duration_seconds_bucket').map(({ labels }) => labels['le']);
+    expect(bounds).toEqual(['1', '2', '+Inf']);
+    await expect(startApp(backend, { register })).rejects.toThrow(/JobsMetricsModule\.buckets/);
+    await first.close();
+    register.clear();
+    const second = await startApp(backend, { register });
+    expect((await scrapeOf(register)).sum('jobs_started_total')).toBe(0);
+    await second.close();
+  });
+
+  it('[M2] are served where the app says, and to whom', async () => {
+    const register = new Registry();
+    const started = await startApp(backend, {
+      register,
+      path: '/internal/metrics',
+      guards: [PasswordGuard],
+      imports: [PasswordModule],
+    });
+    const server: unknown = started.app.getHttpServer();
+    const get = (path: string) => request(server as never).get(path);
+    await get('/internal/metrics').expect(401);
+    await get('/metrics').expect(404);
+    const { text, headers } = await get('/internal/metrics').set('authorization', 'open sesame').expect(200);
+    expect(headers['content-type']).toBe(register.contentType);
+    expect(new Scrape(text).of('jobs_workers')).toHaveLength(1);
+    await started.close();
+  });
+
+  it('[M2] are served by a controller of the app, or not at all', async () => {
+    const register = new Registry();
+    const own = await startApp(backend, { register, controller: OwnController, path: '/own' });
+    await request(own.app.getHttpServer() as never)
+      .get('/own')
+      .expect(200, 'my own');
+    expect(Reflect.getMetadata('path', OwnController)).toBe('/');
+    await own.close();
+    const none = await startApp(backend, { register, path: false });
+    await request(none.app.getHttpServer() as never)
+      .get('/metrics')
+      .expect(404);
+    expect((await scrapeOf(register)).of('jobs_workers')).toHaveLength(1);
+    await none.close();
+  });
+
+  it('[M2] have those of prom-client beside them when they are asked for, once in a register', async () => {
+    const register = new Registry();
+    const options = { register, defaultMetrics: true };
+    const apps = [await startApp(backend, options), await startApp(backend, options)];
+    expect((await scrapeOf(register)).of('process_cpu_user_seconds_total')).toHaveLength(1);
+    for (const { close } of apps) await close();
+    const without = await startApp(backend, { register: new Registry() });
+    await without.close();
+  });
+
+  it('[M2] without the figures of the fleet, where the app says so', async () => {
+    const register = new Registry();
+    const started = await startApp(backend, { register, fleetGauges: false });
+    const census = jest.spyOn(started.app.get(Census), 'read');
+    expect((await scrapeOf(register)).of('jobs_queue_depth')).toEqual([]);
+    expect(census).not.toHaveBeenCalled();
+    await started.close();
+  });
+});
+
+const shared = backends.filter(({ name }) => name !== 'embedded');
+if (shared.length > 0) {
+  describe.each(shared)('the metrics of a fleet on $name', (backend) => {
+    it('[M2] have the figures of the store once, and at once when the app that told them closes', async () => {
+      const namespace = uniqueNamespace();
+      const register = new Registry();
+      const others = new Registry();
+      const first = await startApp(backend, { register }, namespace);
+      await (await first.jobs.enqueue(task(Work, 'fails'))).result().catch(() => {});
+      await eventually(async () => expect((await scrapeOf(register)).sum('jobs_dead_letters')).toBe(1));
+      const second = await startApp(backend, { register }, namespace);
+      const third = await startApp(backend, { register: others }, namespace);
+      for (let scrapes = 0; scrapes < 3; scrapes++) {
+        expect((await scrapeOf(register)).sum('jobs_dead_letters')).toBe(1);
+        expect((await scrapeOf(others)).of('jobs_dead_letters')).toEqual([]);
+      }
+      await first.close();
+      await second.close();
+      await eventually(async () => expect((await scrapeOf(others)).sum('jobs_dead_letters')).toBe(1));
+      await third.close();
+    });
+  });
+}
