@@ -28,6 +28,7 @@ import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
 import { JobEvents } from './events/job-events.js';
 import { ListenerExplorer } from './events/listener.explorer.js';
+import { FleetDeclarations } from './fleet/fleet-declarations.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
 import { JobResults } from './results/job-results.js';
 import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
@@ -133,6 +134,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleTurns,
     Schedules,
     Census,
+    FleetDeclarations,
     JobsService,
   ],
   exports: [
@@ -167,6 +169,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleTurns,
     Schedules,
     Census,
+    FleetDeclarations,
     JobsService,
   ],
 })

@@ -5,6 +5,7 @@ import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
+import { FleetDeclarations } from '../fleet/fleet-declarations.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { TaskRegistry } from '../task/task.registry.js';
@@ -33,6 +34,7 @@ export class WorkerPresence {
   constructor(
     private readonly queues: Queues,
     private readonly registry: TaskRegistry,
+    private readonly declarations: FleetDeclarations,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {}
@@ -77,6 +79,7 @@ export class WorkerPresence {
       pid: process.pid,
     };
     await this.backend.ledger.put(COLLECTION, this.processId, self, FORGOTTEN_AFTER);
+    await this.declarations.announce();
     await this.warnOfUnserved();
   }
 
