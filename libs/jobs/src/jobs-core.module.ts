@@ -34,6 +34,11 @@ import { JobResults } from './results/job-results.js';
 import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
 import { ResultKeeper } from './results/result-keeper.js';
 import { StoredResults } from './results/stored-results.js';
+import { Fleet } from './fleet/fleet.js';
+import { FleetAsker } from './fleet/fleet-asker.js';
+import { FleetJobs } from './fleet/fleet-jobs.js';
+import { FleetProcesses } from './fleet/fleet-processes.js';
+import { QueueControl } from './fleet/queue-control.js';
 import { IdempotentJobs } from './idempotency/idempotent-jobs.js';
 import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { JobLimits } from './limits/job-limits.js';
@@ -135,6 +140,11 @@ import { TaskSettings } from './task/task.settings.js';
     Schedules,
     Census,
     FleetDeclarations,
+    FleetProcesses,
+    FleetAsker,
+    FleetJobs,
+    QueueControl,
+    Fleet,
     JobsService,
   ],
   exports: [
@@ -170,6 +180,9 @@ import { TaskSettings } from './task/task.settings.js';
     Schedules,
     Census,
     FleetDeclarations,
+    FleetProcesses,
+    QueueControl,
+    Fleet,
     JobsService,
   ],
 })

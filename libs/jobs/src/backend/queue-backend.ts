@@ -103,6 +103,8 @@ export interface QueueBackend {
   readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]>;
   /** The deferred failures of jobs, in one round trip. */
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
+  /** The tokens with which workers have claims on jobs, in one round trip. */
+  claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /** How many lines the log of each job has, in one round trip. */
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]>;
   /**
@@ -138,6 +140,8 @@ export interface QueueBackend {
    * time any more is left as it is.
    */
   wake(queue: Queue, jobIds: readonly string[]): Promise<void>;
+  /** Has an idle worker of the queue look for a job, which makes the next one look if there is one. */
+  wakeWorker(queue: Queue): Promise<void>;
   /**
    * Removes a job that ended at `endedBy` (milliseconds since the epoch) or before, and what a refused job left behind, in
    * one atomic step. False when there is no such thing, also because another job has the id by now.

@@ -1,4 +1,5 @@
 import type { QueueFigures } from '../census/figures.js';
+import type { Duration } from '../options/jobs-options.js';
 
 /** A queue as one process works it. @publicApi */
 export interface ProcessQueue {
@@ -11,7 +12,12 @@ export interface ProcessQueue {
   paused: boolean;
 }
 
-/** A live process of the fleet, as it was at its last sign of life. @publicApi */
+/**
+ * A live process of the fleet, as it was at its last sign of life. One whose version of this library knew less of it
+ * has empty texts, lists and zeros for that.
+ *
+ * @publicApi
+ */
 export interface FleetProcess {
   /** Made anew with each start of an app. */
   id: string;
@@ -20,7 +26,7 @@ export interface FleetProcess {
   /** Of nestjs-jobs. */
   version: string;
   node: string;
-  /** ISO-8601 in UTC. */
+  /** When its app had booted: ISO-8601 in UTC. */
   startedAt: string;
   /** Its last sign of life: ISO-8601 in UTC. */
   seenAt: string;
@@ -54,6 +60,49 @@ export interface ActiveJob {
   /** ISO-8601 in UTC. */
   startedAt: string;
   /** {@link FleetProcess.id} of the one that runs it; absent when no live process says that it does. */
+  process?: string;
+}
+
+/** A job whose time has not come. @publicApi */
+export interface ScheduledJob {
+  id: string;
+  task: string;
+  queue: string;
+  /** `retrying`: an attempt failed, and this is when the next one may begin. */
+  state: 'scheduled' | 'retrying';
+  /** When it may run: ISO-8601 in UTC. */
+  dueAt: string;
+}
+
+/** Which jobs {@link Fleet.active} and {@link Fleet.scheduled} tell. @publicApi */
+export interface FleetJobsOptions {
+  /** Only those of this queue. @default all declared ones */
+  queue?: string;
+  /** At most so many. @default 100 */
+  limit?: number;
+}
+
+/** @publicApi */
+export interface PingOptions {
+  /** How long it waits for those that do not answer. @default '2s' */
+  timeout?: Duration;
+}
+
+/** @publicApi */
+export interface ProcessOptions {
+  /** How long it waits for the process to have done it. @default '5s' */
+  timeout?: Duration;
+}
+
+/** @publicApi */
+export interface PauseProcessOptions extends ProcessOptions {
+  /** Only this queue. @default all that the process works */
+  queue?: string;
+}
+
+/** @publicApi */
+export interface ConcurrencyOptions extends ProcessOptions {
+  /** Only this process, by {@link FleetProcess.id}, its beginning, or `host:pid`. @default all that work the queue */
   process?: string;
 }
 

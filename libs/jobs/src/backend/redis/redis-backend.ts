@@ -123,7 +123,10 @@ export class RedisBackend implements QueueBackend {
   }
 
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker {
-    return new JobsWorker(name, processor, { ...commonWorkerOptions(settings), ...this.baseOptions(this.patient()) });
+    const options = { ...commonWorkerOptions(settings), ...this.baseOptions(this.patient()) };
+    const worker = new JobsWorker(name, processor, options);
+    worker.passOn = () => this.mark(worker.toKey('marker'));
+    return worker;
   }
 
   createQueueEvents(name: string): QueueEvents {
@@ -140,6 +143,12 @@ export class RedisBackend implements QueueBackend {
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     return deferredFailures(this.producer, queue, jobIds);
+  }
+
+  async claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
+    if (jobIds.length === 0) return [];
+    const tokens = await this.producer.mget(jobIds.map((id) => queue.toKey(`${id}:lock`)));
+    return tokens.map((token) => token ?? undefined);
   }
 
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
@@ -162,6 +171,10 @@ export class RedisBackend implements QueueBackend {
 
   wake(queue: Queue, jobIds: readonly string[]): Promise<void> {
     return wakeJobs(this.producer, queue, jobIds);
+  }
+
+  async wakeWorker(queue: Queue): Promise<void> {
+    await this.mark(queue.toKey('marker'));
   }
 
   forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {
@@ -229,6 +242,11 @@ export class RedisBackend implements QueueBackend {
     }
     client.disconnect(true);
     return true;
+  }
+
+  /** What wakes one worker that waits for jobs. */
+  private async mark(marker: string): Promise<void> {
+    await this.producer.zadd(marker, 0, '0');
   }
 
   private patient(): Redis | Cluster {

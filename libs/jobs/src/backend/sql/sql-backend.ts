@@ -52,6 +52,8 @@ SELECT pg_notify('bullmq_jobs', $1),
        publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'active'))
   FROM given_back`;
 
+const CLAIM_TOKENS = `SELECT id, lock_token FROM job WHERE queue = $1 AND id = ANY($2::text[]) AND state = 'active'`;
+
 /** What Postgres and PGlite have in common: BullMQ's Postgres backend and the ledger, over one {@link SqlPool}. @internal */
 export abstract class SqlBackend implements QueueBackend {
   abstract readonly kind: QueueBackend['kind'];
@@ -123,6 +125,15 @@ export abstract class SqlBackend implements QueueBackend {
     return deferredFailures(this.pool, queue, jobIds);
   }
 
+  async claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
+    const { rows } = await this.pool.query<{ id: string; lock_token: string | null }>(CLAIM_TOKENS, [
+      queue.name,
+      jobIds,
+    ]);
+    const found = new Map(rows.map(({ id, lock_token: token }) => [id, token ?? undefined]));
+    return jobIds.map((id) => found.get(id));
+  }
+
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
     return countLogLines(this.pool, queue, jobIds);
   }
@@ -147,6 +158,10 @@ export abstract class SqlBackend implements QueueBackend {
 
   wake(queue: Queue, jobIds: readonly string[]): Promise<void> {
     return wakeJobs(this.pool, queue, jobIds);
+  }
+
+  async wakeWorker(queue: Queue): Promise<void> {
+    await this.pool.query(`SELECT pg_notify('bullmq_jobs', $1)`, [queue.name]);
   }
 
   forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {
