@@ -7,7 +7,9 @@ import { openBackend } from '../backend/open-backend.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { withTimeout } from '../backend/with-timeout.js';
 import { JobsService } from '../client/jobs.service.js';
+import { FleetProcesses } from '../fleet/fleet-processes.js';
 import { readDeclarations, type KnownDeclarations } from '../fleet/known-declarations.js';
+import type { ProcessRecord } from '../fleet/process-record.js';
 import { JobsCoreModule } from '../jobs-core.module.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import type { JobsModuleOptions, ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -76,6 +78,11 @@ export class JobsSession {
     throw new CliError(`There is no schedule "${name}".`, EXIT_CODES.notFound);
   }
 
+  /** @throws {@link ProcessNotFoundError} */
+  async requireProcess(name: string): Promise<ProcessRecord> {
+    return this.app.get(FleetProcesses).find(name);
+  }
+
   async close(): Promise<void> {
     await this.app.close();
   }
@@ -122,7 +129,11 @@ async function read(backend: QueueBackend, { connectTimeout }: ResolvedJobsOptio
   }
 }
 
-function optionsOf(own: JobsModuleOptions, { options }: KnownDeclarations, queues: readonly string[]): JobsModuleOptions {
+function optionsOf(
+  own: JobsModuleOptions,
+  { options }: KnownDeclarations,
+  queues: readonly string[],
+): JobsModuleOptions {
   const { results = {} } = options;
   const hasTable = backendHasTable(own);
   return {

@@ -1,4 +1,5 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../options/option-reader.js';
 import type { CommandContext, Connected } from './command-context.js';
 import { addCancel } from './commands/cancel.command.js';
 import { addDeadLetters } from './commands/dead-letters.command.js';
@@ -50,7 +51,7 @@ export function createProgram({ version, env, terminal }: ProgramOptions): Comma
         .argParser((names) => names.split(',').map((name) => name.trim()))
         .default([], 'none'),
     )
-    .option('--timeout <duration>', 'how long a store that is away is waited for', '5s')
+    .option('--timeout <duration>', 'how long a store that is away is waited for', duration, '5s')
     .option('--json', 'one JSON document on stdout; errors as JSON on stderr', false)
     .option('-y, --yes', 'do not ask before what stops, removes or repeats work', false)
     .option('--no-color', 'no colours (also: the variable NO_COLOR)')
@@ -60,25 +61,27 @@ export function createProgram({ version, env, terminal }: ProgramOptions): Comma
     .configureOutput({ outputError: () => {} })
     .exitOverride();
 
-  const connected: Connected = (action) => async (...parameters) => {
-    const flags = program.opts<GlobalFlags>();
-    const place = readPlace(flags, env);
-    const output = new Output({ json: flags.json, colour: flags.color && wantsColour(process.stdout, env) });
-    // Nest and BullMQ take most of the time until something happens: not for --help, and not for a wrong command.
-    const { JobsSession } = await import('./jobs-session.js');
-    const session = await JobsSession.open({ place, timeout: flags.timeout, queues: flags.queues });
-    const context: CommandContext = {
-      jobs: session.jobs,
-      session,
-      output,
-      confirm: (what) => requireConfirmation(what, flags.yes, terminal),
+  const connected: Connected =
+    (action) =>
+    async (...parameters) => {
+      const flags = program.opts<GlobalFlags>();
+      const place = readPlace(flags, env);
+      const output = new Output({ json: flags.json, colour: flags.color && wantsColour(process.stdout, env) });
+      // Nest and BullMQ take most of the time until something happens: not for --help, and not for a wrong command.
+      const { JobsSession } = await import('./jobs-session.js');
+      const session = await JobsSession.open({ place, timeout: flags.timeout, queues: flags.queues });
+      const context: CommandContext = {
+        jobs: session.jobs,
+        session,
+        output,
+        confirm: (what) => requireConfirmation(what, flags.yes, terminal),
+      };
+      try {
+        await action(context, ...parameters);
+      } finally {
+        await session.close();
+      }
     };
-    try {
-      await action(context, ...parameters);
-    } finally {
-      await session.close();
-    }
-  };
   for (const add of [
     addFleet,
     addWhy,
@@ -93,4 +96,9 @@ export function createProgram({ version, env, terminal }: ProgramOptions): Comma
     add(program, connected);
   }
   return program;
+}
+
+function duration(text: string): string {
+  if ((parseDuration(text) ?? 0) > 0) return text;
+  throw new InvalidArgumentError("It must be a duration above zero, like '5s'.");
 }

@@ -21,7 +21,8 @@ export function addCancel(program: Command, connected: Connected): void {
         const before = await handle.status();
         if (before.terminal && before.state !== 'cancelled') throw hasEnded(id, before.state);
         const rest = flow ? ', and all that it waits for' : '';
-        if (!before.terminal) await confirm(`This cancels job ${id} of the task ${before.task}, which is ${before.state}${rest}.`);
+        if (!before.terminal)
+          await confirm(`This cancels job ${id} of the task ${before.task}, which is ${before.state}${rest}.`);
         const isCancelled = await handle.cancel({ ...(reason !== undefined && { reason }), ...(flow && { flow }) });
         const { state } = await handle.status();
         if (!isCancelled) throw hasEnded(id, state);

@@ -26,7 +26,9 @@ export function addFleetControl(fleet: Command, connected: Connected): void {
       connected(async ({ jobs, output, confirm, session }, name: string) => {
         const queue = session.requireQueue(name);
         const { wait = 0, prioritized = 0 } = await jobs.queue(queue).getJobCounts('wait', 'prioritized');
-        await confirm(`This pauses the queue ${queue} in the whole fleet; ${counted(wait + prioritized, 'job')} wait in it.`);
+        await confirm(
+          `This pauses the queue ${queue} in the whole fleet; ${counted(wait + prioritized, 'job')} wait in it.`,
+        );
         await jobs.fleet.pauseQueue(queue);
         output.json({ queue, paused: true });
         output.line(`The queue ${queue} is paused.`);
@@ -57,8 +59,9 @@ export function addFleetControl(fleet: Command, connected: Connected): void {
     .option('--queue <name>', 'only of this queue')
     .action(
       connected(async (context, process: string, { queue }: OfQueue) => {
-        await confirmFor(context, process, 'begins no job any more until it is resumed');
-        tell(context, await context.jobs.fleet.pauseProcess(process, queue === undefined ? {} : { queue }), 'is paused');
+        const of = queue === undefined ? '' : ` of the queue ${queue}`;
+        const id = await confirmFor(context, process, `begins no job${of} any more until it is resumed`);
+        tell(context, await context.jobs.fleet.pauseProcess(id, queue === undefined ? {} : { queue }), 'is paused');
       }),
     );
   ofProcess(fleet.command('resume'))
@@ -73,16 +76,16 @@ export function addFleetControl(fleet: Command, connected: Connected): void {
     .description('has a process finish what it runs and begin nothing more; it lives on')
     .action(
       connected(async (context, process: string) => {
-        await confirmFor(context, process, 'drains, and works again only after a restart');
-        tell(context, await context.jobs.fleet.drain(process), 'drains');
+        const id = await confirmFor(context, process, 'drains, and works again only after a restart');
+        tell(context, await context.jobs.fleet.drain(id), 'drains');
       }),
     );
   ofProcess(fleet.command('shut-down'))
     .description('ends a process as SIGTERM does')
     .action(
       connected(async (context, process: string) => {
-        await confirmFor(context, process, 'shuts down');
-        tell(context, await context.jobs.fleet.shutDown(process), 'shuts down');
+        const id = await confirmFor(context, process, 'shuts down');
+        tell(context, await context.jobs.fleet.shutDown(id), 'shuts down');
       }),
     );
 }
@@ -102,10 +105,13 @@ async function concurrency(
   if (fleet) {
     await jobs.fleet.setGlobalConcurrency(queue, count);
     output.json({ queue, globalConcurrency: count ?? null });
-    output.line(`The fleet runs ${count ?? 'as many'} jobs of the queue ${queue} at the same time${count ? '' : ' as it has slots'}.`);
+    output.line(
+      `The fleet runs ${count ?? 'as many'} jobs of the queue ${queue} at the same time${count ? '' : ' as it has slots'}.`,
+    );
     return;
   }
-  if (count === undefined) throw usage('A process needs a number of at least 1. With --fleet, "none" takes the limit away.');
+  if (count === undefined)
+    throw usage('A process needs a number of at least 1. With --fleet, "none" takes the limit away.');
   const changed = await jobs.fleet.setConcurrency(queue, count, process === undefined ? {} : { process });
   output.json({ queue, concurrency: count, processes: changed });
   const processes = counted(changed.length, 'process', 'processes');
@@ -113,12 +119,13 @@ async function concurrency(
   if (changed.length === 0) throw new CliError(`No live process works the queue ${queue}.`, EXIT_CODES.notFound);
 }
 
-/** Says what the process does now, so that nobody stops another one than was meant. */
-async function confirmFor({ jobs, confirm }: CommandContext, process: string, what: string): Promise<void> {
-  const { id, host, pid, queues } = await jobs.fleet.process(process);
+/** Says which process is meant and what it does now, and answers its whole id, which no other one has. */
+async function confirmFor({ session, confirm }: CommandContext, name: string, what: string): Promise<string> {
+  const { id, host, pid, queues } = await session.requireProcess(name);
   const active = queues.reduce((sum, queue) => sum + queue.active, 0);
   const who = `Process ${id.slice(0, SHORT_ID)} (pid ${pid} on ${host})`;
   await confirm(`${who} ${what}. It runs ${counted(active, 'job')} now.`);
+  return id;
 }
 
 function tell({ output }: CommandContext, process: FleetProcess, what: string): void {

@@ -43,7 +43,9 @@ export function addLimits(program: Command, connected: Connected): void {
         await jobs.limits.reset(name);
         const state = await jobs.limits.get(name);
         output.json(state ?? null);
-        output.line(state ? `The limit ${name} is ${state.limit} again.` : `The limit ${name} is as the code declares it.`);
+        output.line(
+          state ? `The limit ${name} is ${state.limit} again.` : `The limit ${name} is as the code declares it.`,
+        );
       }),
     );
   limits
@@ -91,7 +93,10 @@ async function list({ jobs, output }: CommandContext): Promise<void> {
 }
 
 function unknown(name: string): CliError {
-  return new CliError(`There is no limit "${name}": no process has declared it, and nobody has set it.`, EXIT_CODES.notFound);
+  return new CliError(
+    `There is no limit "${name}": no process has declared it, and nobody has set it.`,
+    EXIT_CODES.notFound,
+  );
 }
 
 function wholeNumber(text: string): number {

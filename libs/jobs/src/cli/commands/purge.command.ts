@@ -11,7 +11,7 @@ export function addPurge(program: Command, connected: Connected): void {
     .action(
       connected(async ({ jobs, output, confirm, session }, name: string) => {
         const queue = session.requireQueue(name);
-        const counts = await jobs.queue(queue).getJobCounts('wait', 'prioritized', 'paused', 'delayed');
+        const counts = await jobs.queue(queue).getJobCounts('wait', 'prioritized', 'delayed');
         const waiting = Object.values(counts).reduce((sum, count) => sum + count, 0);
         await confirm(`This removes ${counted(waiting, 'job')} of the queue ${queue} that wait, for good.`);
         const removed = await jobs.purge(queue);

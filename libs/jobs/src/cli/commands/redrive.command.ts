@@ -55,14 +55,15 @@ async function redriveEach({ jobs, output }: CommandContext, ids: readonly strin
     [
       { title: 'dead letter', of: ({ id }) => id },
       { title: 'redriven as', of: ({ redrivenAs }) => redrivenAs },
-      { title: '', of: ({ created, error }) => error?.message ?? (created ? 'now' : 'before') },
+      { title: 'outcome', of: ({ created, error }) => error?.message ?? (created ? 'redriven' : 'was redriven before') },
     ],
     outcomes,
     '',
   );
   if (!failure) return;
   const failed = outcomes.filter(({ error }) => error).length;
-  const message = ids.length === 1 ? failure.message : `${failed} of ${counted(ids.length, 'dead letter')} were refused.`;
+  const message =
+    ids.length === 1 ? failure.message : `${failed} of ${counted(ids.length, 'dead letter')} were refused.`;
   throw new CliError(message, exitCodeOf(failure));
 }
 

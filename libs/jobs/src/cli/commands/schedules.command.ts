@@ -34,7 +34,9 @@ export function addSchedules(program: Command, connected: Connected): void {
       connected(async ({ jobs, output }, name: string) => {
         const info = await jobs.schedules.resume(name);
         output.json(info);
-        output.line(info.next ? `The schedule ${name} fires next ${timeOf(info.next)}.` : `The schedule ${name} has ended.`);
+        output.line(
+          info.next ? `The schedule ${name} fires next ${timeOf(info.next)}.` : `The schedule ${name} has ended.`,
+        );
       }),
     );
   schedules
