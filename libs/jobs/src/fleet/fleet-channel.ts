@@ -10,9 +10,12 @@ export function answersTo(asker: string): string {
 
 /** What a process can be asked to do. @internal */
 export type FleetOrder =
-  | { readonly what: 'ping' | 'drain' | 'shut-down' }
-  | { readonly what: 'pause' | 'resume'; readonly queue?: string | undefined }
-  | { readonly what: 'concurrency'; readonly queue: string; readonly concurrency: number };
+  | { readonly what: 'ping' }
+  | { readonly what: 'pause'; readonly queue?: string | undefined }
+  | { readonly what: 'resume'; readonly queue?: string | undefined }
+  | { readonly what: 'concurrency'; readonly queue: string; readonly concurrency: number }
+  | { readonly what: 'drain' }
+  | { readonly what: 'shut-down' };
 
 /** @internal */
 export interface FleetQuestion {

@@ -5,9 +5,8 @@ import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import type { JobsModuleOptions } from '../options/jobs-options.js';
 import { isPlainObject, QUEUE_NAME } from '../options/option-reader.js';
 import { DECLARED_LIMITS, DECLARED_OPTIONS, DECLARED_QUEUES, FLEET_OPTIONS } from './fleet-declarations.js';
+import { PROCESSES, readProcess } from './process-record.js';
 
-/** Where processes say which queues they work. */
-const PROCESSES = 'processes';
 const ALGORITHMS = ['token-bucket', 'fixed-window', 'sliding-window'];
 
 /** The options that are one value for the fleet. @internal */
@@ -37,23 +36,14 @@ export async function readDeclarations(ledger: Ledger): Promise<KnownDeclaration
     ledger.list(PROCESSES),
     ledger.get(DECLARED_OPTIONS, FLEET_OPTIONS),
   ]);
-  const names = [...queues.map(({ key }) => key), ...processes.flatMap(({ value }) => workedQueues(value))];
+  const worked = processes.flatMap((process) => readProcess(process)?.queues ?? []);
+  const names = [...queues.map(({ key }) => key), ...worked.map(({ queue }) => queue)];
   const known = new Set(names.filter((name) => QUEUE_NAME.test(name) && name !== INTERNAL_QUEUE));
   return {
     queues: [...known].sort(),
     limits: new Map(limits.flatMap(({ key, value }) => (isRule(value) ? [[key, value] as const] : []))),
     options: sharedOptions(options?.value, known),
   };
-}
-
-/** `queues` of one that pauses a queue does not have it. */
-function workedQueues(process: LedgerValue): string[] {
-  if (!isPlainObject(process)) return [];
-  return [process['queues'], process['worked']].flatMap((list) => {
-    if (!Array.isArray(list)) return [];
-    const names = list.map((each: unknown) => (isPlainObject(each) ? each['queue'] : each));
-    return names.filter((name) => typeof name === 'string');
-  });
 }
 
 function isRule(value: unknown): value is LimitRule & LedgerValue {

@@ -4,6 +4,8 @@ import type { Queue } from 'bullmq';
 export interface Consumption {
   queue: string;
   consuming: boolean;
+  /** It begins nothing, because {@link Fleet.pauseProcess} said so: that is no fault. */
+  paused?: true;
   /** What is wrong, when it is not consuming. */
   problem?: string;
 }
