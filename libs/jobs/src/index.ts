@@ -175,6 +175,7 @@ export type { NewSchedule, ScheduleChange, ScheduleSettings } from './schedule/s
 export { Schedules, type ScheduleFilter } from './schedule/schedules.js';
 export type { JobSchedule } from './execution/job-facts.js';
 
+export type { AwaitedJob, JobExplanation, JobReason, LockHolder } from './fleet/job-explanation.js';
 export { Fleet } from './fleet/fleet.js';
 export type {
   ActiveJob,

@@ -29,6 +29,8 @@ import { Redriver } from './dead-letters/redriver.js';
 import { JobEvents } from './events/job-events.js';
 import { ListenerExplorer } from './events/listener.explorer.js';
 import { FleetDeclarations } from './fleet/fleet-declarations.js';
+import { JobExplainer } from './fleet/explain/job-explainer.js';
+import { PictureTaker } from './fleet/explain/picture-taker.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
 import { JobResults } from './results/job-results.js';
 import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
@@ -144,6 +146,8 @@ import { TaskSettings } from './task/task.settings.js';
     FleetAsker,
     FleetJobs,
     QueueControl,
+    PictureTaker,
+    JobExplainer,
     Fleet,
     JobsService,
   ],

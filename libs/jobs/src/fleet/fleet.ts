@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Census } from '../census/census.js';
 import { TaskSettings } from '../task/task.settings.js';
+import { JobExplainer } from './explain/job-explainer.js';
 import { FleetAsker } from './fleet-asker.js';
 import { FleetJobs } from './fleet-jobs.js';
 import type {
@@ -17,6 +18,7 @@ import type {
   ScheduledJob,
 } from './fleet-types.js';
 import { FleetProcesses } from './fleet-processes.js';
+import type { JobExplanation } from './job-explanation.js';
 import { QueueControl } from './queue-control.js';
 
 /** What was counted may be so old (ms): whoever looks again and again costs no more for it. */
@@ -55,6 +57,7 @@ export class Fleet {
     private readonly control: QueueControl,
     private readonly census: Census,
     private readonly settings: TaskSettings,
+    private readonly explainer: JobExplainer,
   ) {}
 
   /**
@@ -121,6 +124,29 @@ export class Fleet {
     }
     const workers = processes.filter((process) => process.queues.length > 0).length;
     return { queues: [...queues], processes: processes.length, workers, slots };
+  }
+
+  /**
+   * Why a job does not run: what is in the way first, what else is, and a sentence for people. Also of a job that runs or
+   * has ended, of a canvas, and of a job in a queue that this process has not declared.
+   *
+   * It is what the store says at this moment: the job is read again when it moves on meanwhile. It takes a few round trips
+   * however many jobs wait, and for a part of a canvas some for each part below that waits for another one.
+   *
+   * @throws {@link JobNotFoundError}; {@link BackendUnavailableError} within `connectTimeout`.
+   * @example
+   * ```ts
+   * import { JobsService } from 'nestjs-jobs';
+   *
+   * export async function explain(jobs: JobsService, id: string): Promise<string> {
+   *   const { reason, message } = await jobs.fleet.why(id);
+   *   if (reason.kind === 'locked') return `${reason.holders[0]?.id ?? 'somebody'} holds ${reason.key}`;
+   *   return message;
+   * }
+   * ```
+   */
+  why(jobId: string): Promise<JobExplanation> {
+    return this.explainer.explain(jobId);
   }
 
   /**

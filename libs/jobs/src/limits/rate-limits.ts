@@ -247,8 +247,8 @@ export class RateLimits {
   }
 }
 
-/** As the store reckons. */
-function overridden(declared: LimitRule | undefined, change: LimitChange | undefined): LimitRule {
+/** The rule that counts, as the store reckons it. @internal */
+export function overridden(declared: LimitRule | undefined, change: LimitChange | undefined): LimitRule {
   if (!change) return declared!;
   const burst = declared && declared.burst !== declared.limit ? declared.burst : change.limit;
   return { burst, algorithm: declared?.algorithm ?? 'token-bucket', ...change };
