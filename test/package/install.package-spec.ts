@@ -61,6 +61,10 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
     }
   });
 
+  it('brings a command line, which needs no peers to help', async () => {
+    expect(await app.npx('nestjs-jobs', ['--help'])).toMatch(/^Usage: nestjs-jobs/);
+  });
+
   it('compiles, and runs a job', async () => {
     await app.install(store.peer, `@nestjs/terminus@^${nest}`, '@types/node@20');
     // The settings of older CommonJS projects; what runs is compiled with those of `nest new`.
@@ -75,5 +79,9 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
       polled: [200, 'succeeded'],
       health: [200, 'ok'],
     });
+
+    const place = url === undefined ? { JOBS_DATA_DIR: '.jobs' } : { JOBS_URL: url };
+    const fleet = await app.npx('nestjs-jobs', ['fleet', '--json'], { ...env, ...place });
+    expect(JSON.parse(fleet)).toMatchObject({ processes: [], stats: { queues: [{ queue: 'default' }] } });
   });
 });

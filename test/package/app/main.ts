@@ -43,7 +43,7 @@ class ReportsController {
     JobsHealthModule,
     JobsHttpModule.forRoot(),
     JobsModule.forRoot({
-      connection: process.env['JOBS_URL'] ?? { embedded: { dataDir: 'memory://' } },
+      connection: process.env['JOBS_URL'] ?? { embedded: { dataDir: '.jobs' } },
       namespace: process.env['JOBS_NAMESPACE'] ?? 'jobs',
     }),
   ],
