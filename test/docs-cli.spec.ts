@@ -5,11 +5,7 @@ import { EXIT_CODES } from '../libs/jobs/src/cli/exit-codes.js';
 import { createProgram } from '../libs/jobs/src/cli/program.js';
 
 const guide = readFileSync(fileURLToPath(new URL('../docs/cli.md', import.meta.url)), 'utf8');
-const program = createProgram({
-  version: '0.0.0',
-  env: {},
-  terminal: { input: process.stdin, output: process.stderr },
-});
+const program = createProgram(process);
 
 /** The rows of all tables, each without the spaces that fill it up. */
 const rows = guide

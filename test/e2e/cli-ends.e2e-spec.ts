@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { SETTINGS_VARIABLE, type CliAppJobs, type CliAppSettings } from '../fixtures/cli-app-settings.js';
 import { backends, embeddedIn, ownNamespace, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture } from '../support/child-process.js';
-import { CLI_FILE, runCli, spawnCli, type CliAnswer } from '../support/cli.js';
+import { callCli, CLI_FILE, runCli, spawnCli, type CliAnswer } from '../support/cli.js';
 import { itIf } from '../support/test-form.js';
 
 /** A port on which nothing listens. */
@@ -17,7 +17,7 @@ const AWAY = '127.0.0.1:1';
 describe('the command line without a store', () => {
   it('[M4] helps on stdout when it is asked', async () => {
     for (const args of [['--help'], ['help', 'fleet'], ['fleet', 'concurrency', '--help'], ['--version']]) {
-      const { code, stdout, stderr } = await runCli(args);
+      const { code, stdout, stderr } = await callCli(args);
       expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
       expect(stdout).toMatch(/^Usage: nestjs-jobs|^\d+\.\d+\.\d+/);
     }
@@ -41,7 +41,7 @@ describe('the command line without a store', () => {
       [['limits', 'set', 'crm', '1/s', '--burst', 'x', ...url], /'x' is invalid/],
       [['fleet', 'concurrency', 'default', '-1', ...url], /unknown option '-1'|invalid/],
     ] as const) {
-      const { code, stdout, stderr } = await runCli(args);
+      const { code, stdout, stderr } = await callCli(args);
       expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' });
       expect(stderr).toMatch(message);
       expect(stderr).not.toContain('secret');
@@ -149,7 +149,7 @@ describe.each(backends)('how the command line ends on $name', (backend) => {
       ['redrive', ids.failed, '--task', 'mail.fail'],
       ['fleet', 'concurrency', 'idle', 'none'],
     ]) {
-      const { code, stdout, stderr } = await runCli(args, where);
+      const { code, stdout, stderr } = await callCli(args, where);
       expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' });
       expect(stderr).toMatch(/^nestjs-jobs: [^\n]+$/);
     }

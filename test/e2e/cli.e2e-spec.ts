@@ -1,6 +1,6 @@
 import { backends, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture, type ChildHandle } from '../support/child-process.js';
-import { readTable, runCli, type CliAnswer } from '../support/cli.js';
+import { callCli, readTable, runCli, type CliAnswer } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
 import { SETTINGS_VARIABLE, type CliAppJobs, type CliAppSettings } from '../fixtures/cli-app-settings.js';
 
@@ -34,10 +34,14 @@ describe.each(servers)('the command line on $name', (backend) => {
   }, 60_000);
   afterAll(() => app.kill('SIGKILL'));
 
-  const cli = (...args: string[]): Promise<CliAnswer> => runCli(args, { JOBS_URL: url, JOBS_NAMESPACE: namespace });
+  const where = (): NodeJS.ProcessEnv => ({ JOBS_URL: url, JOBS_NAMESPACE: namespace });
+  /** As a process of its own. */
+  const cli = (...args: string[]): Promise<CliAnswer> => runCli(args, where());
+  /** Where it is only looked at what was done, or what is refused. */
+  const call = (...args: string[]): Promise<CliAnswer> => callCli(args, where());
 
   async function json<T>(...args: string[]): Promise<T> {
-    const { code, stdout, stderr } = await cli(...args, '--json');
+    const { code, stdout, stderr } = await call(...args, '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return JSON.parse(stdout) as T;
   }
@@ -55,7 +59,7 @@ describe.each(servers)('the command line on $name', (backend) => {
       const { processes, stats } = await fleet();
       expect(processes).toEqual([expect.objectContaining({ pid: app.pid, draining: false })]);
       expect(processes[0]!.queues.map(({ queue }) => queue).toSorted()).toEqual(['bulk', 'default', 'idle']);
-      expect(stats.queues.map(({ queue }) => queue)).toEqual(['bulk', 'default', 'idle']);
+      expect(stats.queues.map(({ queue }) => queue)).toEqual(['default', 'bulk', 'idle']);
       expect(stats.slots).toEqual({ bulk: 1, default: 10, idle: 10 });
 
       const { stdout } = await cli('fleet');
@@ -63,8 +67,8 @@ describe.each(servers)('the command line on $name', (backend) => {
       expect(readTable(workers!)).toEqual([
         expect.objectContaining({ PROCESS: processes[0]!.id.slice(0, 8), PID: String(app.pid), STATE: 'working' }),
       ]);
-      expect(readTable(queues!).map(({ QUEUE }) => QUEUE)).toEqual(['bulk', 'default', 'idle']);
-      expect(readTable(queues!)[0]).toMatchObject({ WAITING: '1', RUNNING: '1', SLOTS: '1', STATE: 'open' });
+      expect(readTable(queues!).map(({ QUEUE }) => QUEUE)).toEqual(['default', 'bulk', 'idle']);
+      expect(readTable(queues!)[1]).toMatchObject({ WAITING: '1', RUNNING: '1', SLOTS: '1', STATE: 'open' });
       expect(sum).toBe('1 process, 1 of them with workers.');
     });
 
@@ -251,10 +255,11 @@ describe.each(servers)('the command line on $name', (backend) => {
       ['fleet', 'drain', id],
       ['fleet', 'shut-down', id],
     ]) {
-      const { code, stdout, stderr } = await cli(...args);
+      const { code, stdout, stderr } = await call(...args);
       expect({ args, code, stdout }).toEqual({ args, code: 5, stdout: '' });
       expect(stderr).toMatch(/^nestjs-jobs: .*Nothing was done.*--yes/);
     }
+    expect((await cli('purge', 'default')).code).toBe(5);
     const { processes, stats } = await fleet();
     expect(processes[0]).toMatchObject({ id, draining: false });
     expect(stats.queues.filter(({ paused }) => paused)).toEqual([]);
@@ -265,7 +270,7 @@ describe.each(servers)('the command line on $name', (backend) => {
       ['cancel', ids.succeeded, '--yes'],
       ['schedules', 'delete', 'yearly', '--yes'],
     ]) {
-      expect(await cli(...args)).toMatchObject({ code: 5, stdout: '' });
+      expect(await call(...args)).toMatchObject({ code: 5, stdout: '' });
     }
   });
 
@@ -286,7 +291,7 @@ describe.each(servers)('the command line on $name', (backend) => {
       ['schedules', 'trigger', 'unknown'],
       ['limits', 'reset', 'unknown'],
     ]) {
-      const { code, stderr } = await cli(...args, '--json');
+      const { code, stderr } = await call(...args, '--json');
       expect({ args, code }).toEqual({ args, code: 3 });
       expect(JSON.parse(stderr)).toEqual({
         error: { name: expect.any(String), message: expect.any(String), exitCode: 3 },
@@ -307,6 +312,6 @@ describe.each(servers)('the command line on $name', (backend) => {
     expect(schedules).toMatchObject([{ name: 'yearly', state: 'active' }]);
     expect((await cli('fleet', 'ping')).code).toBe(1);
     // What it has declared is known all the same.
-    expect((await fleet()).stats.queues.map(({ queue }) => queue)).toEqual(['bulk', 'default', 'idle']);
+    expect((await fleet()).stats.queues.map(({ queue }) => queue)).toEqual(['default', 'bulk', 'idle']);
   });
 });

@@ -14,7 +14,7 @@ export interface OutputOptions {
 export class Output {
   constructor(
     readonly options: OutputOptions,
-    private readonly stdout: Stream = process.stdout,
+    private readonly stdout: Stream,
   ) {}
 
   get isJson(): boolean {
@@ -44,7 +44,7 @@ export class Output {
 }
 
 /** Why the command ends otherwise than it was meant to. @internal */
-export function reportError(error: unknown, exitCode: number, json: boolean, stderr: Stream = process.stderr): void {
+export function reportError(error: unknown, exitCode: number, json: boolean, stderr: Stream): void {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
   const said = withoutSecrets(message.replace(/^nestjs-jobs: |^error: /, ''));
   const text = json

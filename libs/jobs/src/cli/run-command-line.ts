@@ -1,34 +1,29 @@
 import { CommanderError } from 'commander';
-import { LIBRARY_VERSION } from '../library-version.js';
 import { EXIT_CODES, exitCodeOf, type ExitCode } from './exit-codes.js';
 import { reportError } from './output.js';
-import { createProgram } from './program.js';
+import { createProgram, type Surroundings } from './program.js';
 
 /** Milliseconds for whatever keeps the process alive although all is done. */
 const LONGEST_END = 2_000;
 
-/** Does what the command line says, and sets the exit code of the process. @internal */
-export async function runCommandLine(parameters: readonly string[]): Promise<void> {
+/** Is the process: does what its command line says, and has it end with the exit code. @internal */
+export async function beCommandLine(): Promise<void> {
   // What `ps` shows of a command line with a password in it, from now on.
   process.title = 'nestjs-jobs';
   process.stdout.on('error', endWithReader);
-  process.exitCode = await run(parameters);
+  process.exitCode = await runCommandLine(process.argv.slice(2), process);
   setTimeout(() => process.exit(), LONGEST_END).unref();
 }
 
-async function run(parameters: readonly string[]): Promise<ExitCode> {
-  const program = createProgram({
-    version: LIBRARY_VERSION,
-    env: process.env,
-    terminal: { input: process.stdin, output: process.stderr },
-  });
+/** Does what a command line says; never rejects. @internal */
+export async function runCommandLine(parameters: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   try {
-    await program.parseAsync(parameters, { from: 'user' });
+    await createProgram(surroundings).parseAsync(parameters, { from: 'user' });
     return EXIT_CODES.done;
   } catch (error) {
     const exitCode = error instanceof CommanderError ? codeOfUsage(error) : exitCodeOf(error);
     if (exitCode === EXIT_CODES.done || isHelp(error)) return exitCode;
-    reportError(error, exitCode, parameters.includes('--json'));
+    reportError(error, exitCode, parameters.includes('--json'), surroundings.stderr);
     return exitCode;
   }
 }

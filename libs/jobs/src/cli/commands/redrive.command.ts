@@ -55,7 +55,10 @@ async function redriveEach({ jobs, output }: CommandContext, ids: readonly strin
     [
       { title: 'dead letter', of: ({ id }) => id },
       { title: 'redriven as', of: ({ redrivenAs }) => redrivenAs },
-      { title: 'outcome', of: ({ created, error }) => error?.message ?? (created ? 'redriven' : 'was redriven before') },
+      {
+        title: 'outcome',
+        of: ({ created, error }) => error?.message ?? (created ? 'redriven' : 'was redriven before'),
+      },
     ],
     outcomes,
     '',
