@@ -56,7 +56,7 @@ export class JobsWorker extends Worker {
 
   /** Of one that is paused or closing. */
   async endsFetching(): Promise<void> {
-    while (this.fetches > 0 || this.ends.areUnanswered) await sleep(LOOK_AT_FETCHES_EVERY);
+    while (this.fetches > 0 || this.ends.areUnanswered) await sleep(LOOK_AT_FETCHES_EVERY, undefined, { ref: false });
   }
 
   /** BullMQ would notice when a job ends, which may take hours. */

@@ -103,6 +103,8 @@ export interface QueueBackend {
   readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]>;
   /** The deferred failures of jobs, in one round trip. */
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
+  /** The ids of active jobs, those that have run longest first, in one round trip. */
+  longestActive(queue: Queue, most: number): Promise<string[]>;
   /** The tokens with which workers have claims on jobs, in one round trip. */
   claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /** How many lines the log of each job has, in one round trip. */

@@ -63,7 +63,7 @@ export class FleetJobs {
   }
 
   private async activeIn(queue: string, limit: number): Promise<{ status: JobStatus; worker: string | undefined }[]> {
-    const ids = await this.idsIn(queue, 'active', 0, limit);
+    const ids = await this.client.reach(() => this.backend.longestActive(this.queues.get(queue), limit));
     const [statuses, tokens] = await Promise.all([
       this.statusesOf(ids),
       this.client.reach(() => this.backend.claimTokens(this.queues.get(queue), ids)),
@@ -77,7 +77,9 @@ export class FleetJobs {
   private async scheduledIn(queue: string, limit: number): Promise<ScheduledJob[]> {
     const found = new Map<string, ScheduledJob>();
     for (let from = 0; from < MOST_LOOKED_AT && found.size < limit; from += TOGETHER) {
-      const ids = await this.idsIn(queue, 'delayed', from, TOGETHER);
+      const ids = await this.client.reach(() =>
+        this.queues.get(queue).getRanges(['delayed'], from, from + TOGETHER - 1, true),
+      );
       for (const status of await this.statusesOf(ids)) {
         if (status?.state !== 'scheduled' && status?.state !== 'retrying') continue;
         const { id, task, state, scheduledFor, createdAt } = status;
@@ -86,11 +88,6 @@ export class FleetJobs {
       if (ids.length < TOGETHER) break;
     }
     return [...found.values()].slice(0, limit);
-  }
-
-  /** Those that are first in the store's own order: that began first, or are due first. */
-  private idsIn(queue: string, state: 'active' | 'delayed', from: number, most: number): Promise<string[]> {
-    return this.client.reach(() => this.queues.get(queue).getRanges([state], from, from + most - 1, true));
   }
 
   private statusesOf(ids: readonly string[]): Promise<(JobStatus | undefined)[]> {

@@ -29,8 +29,8 @@ const STATS_MAX_AGE = 1_000;
  * admin: nothing of it is reachable over HTTP by itself.
  *
  * What the store knows is exact: {@link FleetStats}, which jobs run, whether a queue is paused. What a process tells of
- * itself is as old as its last sign of life, at most a third of a lease. A process that was killed is in it until its
- * lease is over.
+ * itself is as old as its last sign of life, at most ten seconds with the default lease. A process that was
+ * killed is in it until its lease is over.
  *
  * @example
  * ```ts

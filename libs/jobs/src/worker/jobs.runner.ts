@@ -36,6 +36,7 @@ import { HeldJobs, type HeldJob } from './held-jobs.js';
 import { explainDeferred, reportOutcome, type Reporting } from './job-processor.js';
 import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
 import { ShutdownReport } from './shutdown-report.js';
+import { watchClaims } from './watch-claims.js';
 import { Watchdog } from './watchdog.js';
 import { WorkerControl } from './worker-control.js';
 import { WorkerPresence } from './worker-presence.js';
@@ -174,20 +175,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (this.isInterrupting || this.backend.isConnectionError(error)) return;
       this.logger.error(`Worker of queue ${queue}: ${error.message}`);
     });
-    worker.on('locksRenewed', ({ jobIds }) => {
-      for (const id of jobIds) this.running.get(id)?.claimRenewed(worker.renewalAskedAt);
-      this.cancels.look(queue, jobIds);
-    });
-    worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds) this.verifyClaim(id);
-    });
+    watchClaims(worker, this.running, this.cancels);
     this.events.watch(worker);
-    worker.on('failed', (job) => {
-      if (job && job.finishedOn === undefined) this.cancels.lookAtDelayed(queue, job.id!, job.delay);
-    });
-    worker.on('stalled', (jobId) => {
-      this.logger.warn(`Job ${jobId} was left behind by a process that died or froze; it runs again.`);
-    });
     this.workers.set(queue, worker);
     void this.run(worker);
   }
@@ -245,17 +234,6 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private async letGo(held: HeldJob): Promise<never> {
     await this.held.giveBack(held);
     throw new WaitingError();
-  }
-
-  /** What BullMQ could not renew may be the claim of the attempt before, of a job that this process has fetched again. */
-  private verifyClaim(jobId: string): void {
-    this.running
-      .get(jobId)
-      ?.verifyClaim()
-      .catch((error: Error) => {
-        // Asked again with whatever the task says of its job.
-        this.logger.debug(`Could not look whose job ${jobId} is: ${error.message}`);
-      });
   }
 
   private logRefusal({ id }: StoredJob, { message }: Error): void {

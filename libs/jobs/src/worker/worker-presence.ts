@@ -17,8 +17,10 @@ import { WorkerControl } from './worker-control.js';
 const BEATS_PER_LEASE = 3;
 /** More often (ms) would be a load. */
 const SHORTEST_BEAT = 1_000;
-/** How often (ms) it is looked for queues that nobody works. */
-const LOOK_FOR_UNSERVED_EVERY = 10_000;
+/** Also under a long lease (ms): a store that was away is told soon. */
+const LONGEST_BEAT = 10_000;
+/** How often (ms) it is looked for queues that nobody works: with the longest beat at each, which may come early. */
+const LOOK_FOR_UNSERVED_EVERY = 9_000;
 
 /**
  * Tells the fleet that this process lives, which queues it works and how it is, and warns of queues in which jobs wait
@@ -49,7 +51,7 @@ export class WorkerPresence {
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
-    this.interval = Math.max(options.lease / BEATS_PER_LEASE, SHORTEST_BEAT);
+    this.interval = Math.min(Math.max(options.lease / BEATS_PER_LEASE, SHORTEST_BEAT), LONGEST_BEAT);
   }
 
   get isDraining(): boolean {
@@ -125,7 +127,9 @@ export class WorkerPresence {
       eventLoopLag: this.lag.takeWorst(),
       draining: this.drains,
     };
-    await this.backend.ledger.put(PROCESSES, this.id, self, BEATS_PER_LEASE * this.interval);
+    // As long as the claims on its jobs: one whose event loop is blocked for less is not dead.
+    const remembered = Math.max(this.options.lease, BEATS_PER_LEASE * this.interval);
+    await this.backend.ledger.put(PROCESSES, this.id, self, remembered);
     await this.declarations.announce();
     if (this.drains || performance.now() - this.lookedAt < LOOK_FOR_UNSERVED_EVERY) return;
     this.lookedAt = performance.now();

@@ -145,6 +145,11 @@ export class RedisBackend implements QueueBackend {
     return deferredFailures(this.producer, queue, jobIds);
   }
 
+  async longestActive(queue: Queue, most: number): Promise<string[]> {
+    // Each comes to the head of the list.
+    return (await this.producer.lrange(queue.toKey('active'), -most, -1)).reverse();
+  }
+
   async claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     if (jobIds.length === 0) return [];
     const tokens = await this.producer.mget(jobIds.map((id) => queue.toKey(`${id}:lock`)));

@@ -52,6 +52,9 @@ SELECT pg_notify('bullmq_jobs', $1),
        publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'active'))
   FROM given_back`;
 
+const LONGEST_ACTIVE = `
+SELECT id FROM job WHERE queue = $1 AND state = 'active' ORDER BY processed_at_ms, seq LIMIT $2`;
+
 const CLAIM_TOKENS = `SELECT id, lock_token FROM job WHERE queue = $1 AND id = ANY($2::text[]) AND state = 'active'`;
 
 /** What Postgres and PGlite have in common: BullMQ's Postgres backend and the ledger, over one {@link SqlPool}. @internal */
@@ -123,6 +126,11 @@ export abstract class SqlBackend implements QueueBackend {
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     return deferredFailures(this.pool, queue, jobIds);
+  }
+
+  async longestActive(queue: Queue, most: number): Promise<string[]> {
+    const { rows } = await this.pool.query<{ id: string }>(LONGEST_ACTIVE, [queue.name, most]);
+    return rows.map(({ id }) => id);
   }
 
   async claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
