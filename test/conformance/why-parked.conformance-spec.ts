@@ -141,9 +141,9 @@ describe.each(backends)('why a job that has stepped aside does not run, on $name
     const { entered } = Stuck.gate('original');
     const original = await jobs.enqueue(once, { key: 'order', name: 'original' });
     await entered;
-    const copies = [await jobs.enqueue(once, { key: 'order', name: 'copy' })];
+    const copies = [await jobs.enqueue(once, { key: 'order', name: 'original' })];
     await parked(copies[0]!);
-    copies.push(await jobs.enqueue(once, { key: 'order', name: 'copy' }));
+    copies.push(await jobs.enqueue(once, { key: 'order', name: 'original' }));
     for (const [ahead, copy] of copies.entries()) {
       const until = await parked(copy);
       expect(await why(copy)).toMatchObject({

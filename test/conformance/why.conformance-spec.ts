@@ -1,4 +1,13 @@
-import { chain, group, JobNotFoundError, taskContract, type JobExplanation, type JobHandle } from 'nestjs-jobs';
+import {
+  chain,
+  group,
+  JobNotFoundError,
+  JobsRunner,
+  taskContract,
+  type JobExplanation,
+  type JobHandle,
+} from 'nestjs-jobs';
+import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
 import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -154,7 +163,7 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     const header = group([echo.s('done'), hold.s('member'), echo.s('far').set({ delay: '1h' })]);
     const canvas = await jobs.start(chain(header, echo.si('after')));
     await entered;
-    const [done, member, far] = canvas.parent!.children;
+    const [done, member, far] = canvas.children;
     await done!.result();
     const { startedAt: since } = await member!.status();
     const explained = await why(canvas);
@@ -235,6 +244,44 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     await job.result();
   });
 
+  it('[M4] `paused-processes`: each process that works its queue is paused', async () => {
+    const process = (await jobs.fleet.processes())[0]!.id;
+    await jobs.fleet.pauseProcess(process, { queue: 'single' });
+    const job = await jobs.enqueue(echo, 'held up', { queue: 'single' });
+    expect(await why(job)).toMatchObject({
+      state: 'pending',
+      reason: { kind: 'paused-processes', queue: 'single', processes: [process] },
+      also: [],
+      message: expect.stringContaining(`is paused or drains (${process}). Resume one with jobs.fleet.resumeProcess`),
+    });
+    await jobs.fleet.resumeProcess(process, { queue: 'single' });
+    await job.result();
+  });
+
+  it('[M4] `next`: nothing is in its way, and how many are before it', async () => {
+    // It fetches nothing for a moment, and tells nobody.
+    const { workers } = running.app.get(JobsRunner) as unknown as { workers: Map<string, JobsWorker> };
+    const worker = workers.get('single')!;
+    await worker.pause();
+    const waiting = [
+      await jobs.enqueue(echo, 'a', { queue: 'single' }),
+      await jobs.enqueue(echo, 'b', { queue: 'single' }),
+    ];
+    const [first, second] = [await why(waiting[0]!), await why(waiting[1]!)];
+    worker.resume();
+    expect(first).toMatchObject({
+      state: 'pending',
+      reason: { kind: 'next', position: 0 },
+      also: [],
+      message: 'Nothing is in its way: the next free worker takes it.',
+    });
+    expect(second).toMatchObject({
+      reason: { kind: 'next', position: 1 },
+      message: 'Nothing is in its way: workers have free slots. 1 job comes before it.',
+    });
+    await Promise.all(waiting.map((job) => job.result()));
+  });
+
   it('[M4] `unknown-task`: no live process has its code, before a worker has looked and after', async () => {
     const gone = taskContract<undefined, null>('stuck.renamed');
     await jobs.queue('stopped').pause();
@@ -267,9 +314,7 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
       expect(await why(job)).toMatchObject({ state: 'pending', reason: { ...taken, position }, also: [] });
     }
     const { message } = await why(waiting[1]!);
-    expect(message).toContain(
-      'All 1 slot of the live processes that work its queue are taken (1 jobs run). 1 job comes before it.',
-    );
+    expect(message).toContain('work its queue have 1 slot in all, and 1 job runs. 1 job comes before it.');
     open();
     await Promise.all(waiting.map((job) => job.result()));
   });

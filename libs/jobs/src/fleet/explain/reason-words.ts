@@ -29,7 +29,7 @@ export const REASON_WORDS: Words = {
     'as cancelled. Where that happens often, the queue needs more slots, or the jobs more time.',
 
   children: ({ waiting, of, first }) =>
-    `It waits for ${some(waiting, 'job')} to end${of.length > 0 ? `: ${listed(of, waiting)}` : ''}.${firstOf(first)}`,
+    `It waits for ${count(waiting, 'job', 'jobs')} to end${of.length > 0 ? `: ${listed(of, waiting)}` : ''}.${firstOf(first)}`,
 
   scheduled: ({ until }) => `Its time comes at ${until}.`,
 
@@ -41,7 +41,7 @@ export const REASON_WORDS: Words = {
 
   'unserved-queue': ({ queue }) =>
     `No live process works the queue "${queue}". Start one whose option 'workers' includes it and whose 'queues' ` +
-    "declares it, or look why none gives a sign of life (each does every ten seconds). If nobody should, the job's " +
+    "declares it, or look why none gives a sign of life. If nobody should, the job's " +
     'queue is a mistake: cancel it, and enqueue it elsewhere.',
 
   'paused-queue': ({ queue }) => `The queue "${queue}" is paused. Resume it: jobs.fleet.resumeQueue('${queue}').`,
@@ -75,7 +75,8 @@ export const REASON_WORDS: Words = {
     if (held + ahead < places) {
       return `It waits for the lock "${key}", which is free: whoever held it did not give it up, so the job is not called.${again}`;
     }
-    const line = ahead === 0 ? 'It is the next in line' : `${some(ahead, 'waiter')} stand before it in line`;
+    const line =
+      ahead === 0 ? 'It is the next in line' : `${count(ahead, 'waiter stands', 'waiters stand')} before it in line`;
     const by = holders.length === 0 ? 'is kept for those who are called' : `is held by ${heldBy(holders, held)}`;
     return (
       `The lock "${key}" ${by}. ${line}, and it is woken when it is its turn.${again} ` +
@@ -85,7 +86,7 @@ export const REASON_WORDS: Words = {
 
   'same-key': ({ key, holder, ahead, until }) => {
     const runs = holder === undefined ? 'A job with the same key' : `Job ${holder}, which has the same key,`;
-    const line = ahead === 0 ? '' : ` ${some(ahead, 'other job')} wait before it.`;
+    const line = ahead === 0 ? '' : ` ${count(ahead, 'other job waits', 'other jobs wait')} before it.`;
     const again = until === undefined ? '' : ` At ${until} it looks again at the latest.`;
     return `${runs} runs (@Idempotent, "${key}"). When that succeeds this one gets its result; else it runs.${line}${again}`;
   },
@@ -93,9 +94,9 @@ export const REASON_WORDS: Words = {
   concurrency: ({ active, slots, scope, position }) => {
     const before = position === undefined ? '' : ` ${comesAfter(position)}`;
     if (scope === 'global') {
-      return `Its queue may run ${some(slots, 'job')} at once in the whole fleet, and runs ${active}.${before} Raise the queue's global concurrency, or wait.`;
+      return `Its queue may run ${count(slots, 'job', 'jobs')} at once in the whole fleet, and runs ${active}.${before} Raise the queue's global concurrency, or wait.`;
     }
-    return `All ${some(slots, 'slot')} of the live processes that work its queue are taken (${active} jobs run).${before} More processes, or more 'concurrency', take it sooner.`;
+    return `The live processes that work its queue have ${count(slots, 'slot', 'slots')} in all, and ${count(active, 'job runs', 'jobs run')}.${before} More processes, or more 'concurrency', take it sooner.`;
   },
 
   next: ({ position }) =>
@@ -141,13 +142,13 @@ function andMore(told: readonly string[], all: number): string {
 }
 
 function comesAfter(position: number): string {
-  return position === 0 ? 'It is the next.' : `${some(position, 'job')} come before it.`;
+  return position === 0 ? 'It is the next.' : `${count(position, 'job comes', 'jobs come')} before it.`;
 }
 
 function because(reason: string | undefined): string {
   return reason === undefined ? '' : ` (${reason})`;
 }
 
-function some(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
 }
