@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { backends, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture, type ChildHandle } from '../support/child-process.js';
 import { callCli, readTable, runCli, type CliAnswer } from '../support/cli.js';
@@ -16,6 +17,9 @@ interface Listed {
   }[];
   readonly stats: { queues: { queue: string; waiting: number; paused: boolean }[]; slots: Record<string, number> };
 }
+
+// Each run of the command line loads Nest and BullMQ, on machines that do other things too.
+jest.setTimeout(180_000);
 
 describe.each(servers)('the command line on $name', (backend) => {
   const namespace = uniqueNamespace();
