@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { RateLimited, Task } from 'nestjs-jobs';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
-import { FleetDeclarations } from '../../libs/jobs/src/fleet/fleet-declarations.js';
 import { readDeclarations } from '../../libs/jobs/src/fleet/known-declarations.js';
+import { WorkerPresence } from '../../libs/jobs/src/worker/worker-presence.js';
 import { backends, type TestBackend } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 
@@ -24,11 +24,12 @@ describe.each(backends)('what processes declare, on $name', (backend) => {
   beforeEach(async () => {
     started = await startApp(backend);
     store = started.app.get<QueueBackend>(QUEUE_BACKEND);
+    await store.whenReady(10_000);
   });
   afterEach(() => started.close());
 
   it('[M4] is in the store: queues, limits, and what is one value for the fleet', async () => {
-    await started.app.get(FleetDeclarations).announce();
+    await started.app.get(WorkerPresence).tell();
 
     const { queues, limits, options } = await readDeclarations(store.ledger);
     expect(queues).toEqual(['bulk', 'critical', 'main']);
@@ -48,13 +49,13 @@ describe.each(backends)('what processes declare, on $name', (backend) => {
   it('[M4] has limits of code as soon as they are used', async () => {
     const { jobs, app } = started;
     await jobs.limits.consume({ name: 'api', limit: '7/s' });
-    await app.get(FleetDeclarations).announce();
+    await app.get(WorkerPresence).tell();
     expect((await readDeclarations(store.ledger)).limits.get('api')).toMatchObject({ limit: 7, period: 1_000 });
   });
 
   it('[M4] is written once while nothing changes', async () => {
-    const declarations = started.app.get(FleetDeclarations);
-    await declarations.announce();
+    const presence = started.app.get(WorkerPresence);
+    await presence.tell();
     for (const [collection, key] of [
       ['declared-queues', 'bulk'],
       ['declared-limits', 'crm'],
@@ -62,7 +63,7 @@ describe.each(backends)('what processes declare, on $name', (backend) => {
     ] as const) {
       expect(await store.ledger.delete(collection, key)).toBe(true);
     }
-    await declarations.announce();
+    await presence.tell();
     const { limits, options } = await readDeclarations(store.ledger);
     expect([limits.has('crm'), options]).toEqual([false, { defaultQueue: 'critical', ...NOTHING_SAID }]);
   });
@@ -70,7 +71,7 @@ describe.each(backends)('what processes declare, on $name', (backend) => {
   it('[M4] leaves out what is not understood', async () => {
     const { ledger } = store;
     const { app } = started;
-    await app.get(FleetDeclarations).announce();
+    await app.get(WorkerPresence).tell();
     await ledger.put('declared-queues', 'No Queue', {});
     await ledger.put('declared-queues', 'jobs-internal', {});
     await ledger.put('declared-limits', 'odd', { limit: -1 });

@@ -8,7 +8,7 @@ export interface CommandContext {
   readonly session: JobsSession;
   readonly output: Output;
   /** Has it confirmed. Only what was asked for by `--yes` or answered with yes comes back. @throws {CliError} */
-  confirm(what: string): Promise<void>;
+  readonly confirm: (what: string) => Promise<void>;
 }
 
 /** Makes a command's action of what it does when it is connected. @internal */
