@@ -34,7 +34,7 @@ describe.each(servers)('the command line on $name', (backend) => {
     const [, json] = await app.waitForLine(/^READY (.*)$/);
     ids = JSON.parse(json!) as CliAppJobs;
     // What it says of itself is written a moment after its boot.
-    await eventually(async () => expect((await fleet()).processes).toHaveLength(1));
+    await eventually(async () => (await fleet()).processes.length === 1);
   }, 60_000);
   afterAll(() => app.kill('SIGKILL'));
 

@@ -2,7 +2,7 @@
 const COMMANDS = /[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/u;
-const NO_WIDTH = /^[\p{Mn}\p{Me}\u200b-\u200d\ufe0f]$/u;
+const NO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 
 /** What is in the store may have come from anybody: no name, reason or message of it commands the terminal. @internal */
 export function printable(text: string): string {

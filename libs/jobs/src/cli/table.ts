@@ -36,7 +36,7 @@ export function listOf(fields: readonly (readonly [title: string, value: string 
 
 /** @internal */
 export function clipped(text: string, longest: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length > longest ? `${characters.slice(0, longest - 1).join('')}…` : text;
 }
 
