@@ -9,6 +9,7 @@ import {
   type FleetProcess,
   type JobsModuleOptions,
 } from 'nestjs-jobs';
+import { WindowedQueueBackend } from '../../libs/jobs/src/backend/sql/windowed-queue-backend.js';
 import { Watchdog } from '../../libs/jobs/src/worker/watchdog.js';
 import { WorkerWatch } from '../../libs/jobs/src/worker/worker-watch.js';
 import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
@@ -124,6 +125,7 @@ describe.each(backends)('control of the fleet on $name', (backend) => {
       consuming: true,
       paused: true,
     });
+    expect(await app.app.get(JobsRunner).consumption()).toContainEqual({ queue: 'jobs-internal', consuming: true });
     expect(await other.status()).toMatchObject({ state: 'pending' });
     expect((await jobs.fleet.resumeProcess(id)).queues.map(({ paused }) => paused)).toEqual([false, false, false]);
     expect(await waiting.result()).toBe('later');
@@ -234,6 +236,31 @@ describe.each(backends)('control of the fleet on $name', (backend) => {
   });
 });
 
+const sql = backends.filter(({ name }) => name !== 'redis');
+if (sql.length > 0) {
+  describe.each(sql)('a queue at its global concurrency on $name', (backend) => {
+    it('[C4] is not asked for jobs without end by a worker that finds no room', async () => {
+      const queues = { lanes: { concurrency: 8, globalConcurrency: 1 } };
+      const app = await start(backend, { queues });
+      await app.jobs.enqueueMany(Array.from({ length: 3 }, () => ({ task: gated })));
+      await eventually(() => expect(Lanes.running).toBe(1));
+      const looks = jest.spyOn(WindowedQueueBackend.prototype, 'isMaxed');
+      await eventually(() => looks.mock.calls.length >= 2, { timeout: 60_000 });
+      const fetches = jest.spyOn(WindowedQueueBackend.prototype, 'moveToActive');
+      await eventually(() => looks.mock.calls.length >= 12, { timeout: 60_000 });
+      const asked = fetches.mock.contexts as unknown as { queueName: string }[];
+      const ofLanes = asked.filter(({ queueName }) => queueName === 'lanes');
+      fetches.mockRestore();
+      looks.mockRestore();
+      expect(ofLanes.length).toBeGreaterThan(0);
+      expect(ofLanes.length).toBeLessThanOrEqual(12);
+      Lanes.gate.reach();
+      await eventually(async () => expect(await app.jobs.fleet.active()).toEqual([]));
+      await app.close();
+    });
+  });
+}
+
 // An embedded store has one process at a time, and `describe.each` refuses an empty table.
 const shared = backends.filter(({ name }) => name !== 'embedded');
 if (shared.length > 0) {
@@ -316,7 +343,8 @@ if (shared.length > 0) {
       const other = await boot(6);
       await eventually(async () => expect(await limit(other)).toBe(6));
       const without = await boot();
-      await eventually(async () => expect(await limit(without)).toBeUndefined());
+      await run(without.jobs, ['two']);
+      expect(await limit(without)).toBe(6);
     });
   });
 }

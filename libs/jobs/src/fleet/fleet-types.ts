@@ -106,10 +106,10 @@ export interface ConcurrencyOptions extends ProcessOptions {
   process?: string;
 }
 
-/** A task, and where it could run. @publicApi */
+/** A task, and which processes have it. @publicApi */
 export interface RegisteredTask {
   task: string;
-  /** {@link FleetProcess.id} of the live processes that have its code. */
+  /** {@link FleetProcess.id} of the live processes that have its code, also of those that work no queue. */
   processes: string[];
 }
 
@@ -120,6 +120,6 @@ export interface FleetStats {
   processes: number;
   /** Those of them that work a queue. */
   workers: number;
-  /** Slots of all live processes together, by queue. */
+  /** Slots of all live processes that do not drain together, by queue; also those of paused ones. */
   slots: Record<string, number>;
 }

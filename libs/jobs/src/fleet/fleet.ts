@@ -119,7 +119,7 @@ export class Fleet {
   async stats(): Promise<FleetStats> {
     const [{ queues }, processes] = await Promise.all([this.census.read(STATS_MAX_AGE), this.known.list()]);
     const slots: Record<string, number> = {};
-    for (const each of processes.flatMap((process) => process.queues)) {
+    for (const each of processes.flatMap(({ queues: worked, draining }) => (draining ? [] : worked))) {
       slots[each.queue] = (slots[each.queue] ?? 0) + each.concurrency;
     }
     const workers = processes.filter((process) => process.queues.length > 0).length;
@@ -167,8 +167,9 @@ export class Fleet {
   }
 
   /**
-   * Stops one process from beginning jobs, of one queue or of all: others work on. What it runs ends as always. It lasts
-   * until {@link Fleet.resumeProcess} or the end of the process.
+   * Stops one process from beginning jobs, of one queue or of all: others work on. What it runs ends as always, and the
+   * library's own work, for canvases and schedules, goes on. It lasts until {@link Fleet.resumeProcess} or the end of the
+   * process.
    *
    * @param process - its {@link FleetProcess.id}, the beginning of it, or `host:pid`.
    * @returns the process as it is then: nothing begins any more.
@@ -229,7 +230,8 @@ export class Fleet {
   /**
    * Ends a process as SIGTERM does: it sends that to itself. With `app.enableShutdownHooks()`, or a listener of its own
    * that drains, its jobs end or are given back, and the app closes. Where nothing listens for SIGTERM, the process drains
-   * first, and Node ends it then without closing the app.
+   * first, and Node ends it then without closing the app. Where a listener only takes note of it, nothing ends. Of several apps
+   * in the process all are meant.
    *
    * @returns the process when it has begun to end; it is gone from {@link Fleet.processes} soon after.
    * @throws as {@link Fleet.pauseProcess}.

@@ -62,7 +62,7 @@ export function readProcess({ key, value }: LedgerRecord): ProcessRecord | undef
 }
 
 /** Without what is this library's own affair. @internal */
-export function toFleetProcess({ tellsTasks: _, queues, ...process }: ProcessRecord): FleetProcess {
+export function toFleetProcess({ tellsTasks: _tellsTasks, queues, ...process }: ProcessRecord): FleetProcess {
   return { ...process, queues: queues.map(({ worker: _worker, ...queue }) => queue) };
 }
 

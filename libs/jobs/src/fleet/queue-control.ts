@@ -44,14 +44,17 @@ export class QueueControl {
     await this.client.reach(() => this.write(queue, concurrency));
   }
 
-  /** Writes what the code declares where that is not what it declared before: what was set meanwhile stays. */
+  /**
+   * Writes what the code declares where that is not what was declared before: what was set meanwhile stays. Nothing is
+   * taken away where it declares none, since an old process may boot after those of a deploy that brought a limit.
+   */
   async declare(queue: string): Promise<void> {
     const concurrency = this.options.queues.get(queue)?.globalConcurrency;
+    if (concurrency === undefined) return;
     const record = await this.backend.ledger.get(DECLARED, queue);
     if (record?.value === concurrency) return;
     await this.write(queue, concurrency);
-    if (concurrency === undefined) await this.backend.ledger.delete(DECLARED, queue);
-    else await this.backend.ledger.put(DECLARED, queue, concurrency);
+    await this.backend.ledger.put(DECLARED, queue, concurrency);
   }
 
   private async write(name: string, concurrency: number | undefined): Promise<void> {

@@ -73,8 +73,9 @@ export interface QueueOptions {
   concurrency?: number;
   /**
    * Jobs of this queue that the whole fleet runs at the same time at most. The processes that work the queue write it into
-   * the store at boot, where it is not what the code declared before: what {@link Fleet.setGlobalConcurrency} has set
-   * stays until the code changes. @default no limit
+   * the store at boot, where it is not what was declared before: what {@link Fleet.setGlobalConcurrency} has set stays until
+   * the code declares another number. One value in all processes that work the queue. Leaving the option out takes no
+   * limit away; `setGlobalConcurrency(queue, undefined)` does. @default no limit
    */
   globalConcurrency?: number;
   /**

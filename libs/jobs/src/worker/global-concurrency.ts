@@ -23,8 +23,7 @@ export class GlobalConcurrency {
 
   /** Resolves when the workers of the queue may begin: where there is a limit, not before the store has it. */
   async declare(queue: string): Promise<void> {
-    const declared = this.insist(queue);
-    if (this.options.queues.get(queue)?.globalConcurrency !== undefined) await declared;
+    if (this.options.queues.get(queue)?.globalConcurrency !== undefined) await this.insist(queue);
   }
 
   stop(): void {
@@ -37,7 +36,9 @@ export class GlobalConcurrency {
         await this.backend.whenReady(this.options.connectTimeout);
         return await this.control.declare(queue);
       } catch (error) {
-        this.logger.debug(`The global concurrency of queue "${queue}" is not looked at: ${(error as Error).message}`);
+        this.logger.debug(
+          `The global concurrency of queue "${queue}" is not declared yet: ${(error as Error).message}`,
+        );
         await sleep(TRIED_AGAIN_AFTER, undefined, { ref: false });
       }
     }

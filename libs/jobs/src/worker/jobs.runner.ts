@@ -9,7 +9,6 @@ import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
 import { CanvasCallbacks } from '../canvas/canvas-callbacks.js';
 import { CanvasMembers } from '../canvas/canvas-members.js';
-import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { CanvasNodes } from '../canvas/canvas-nodes.js';
 import { BackgroundWork } from '../client/background-work.js';
 import { withEnvelope, type StoredJob } from '../client/envelope.js';
@@ -182,7 +181,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async run(worker: JobsWorker): Promise<void> {
-    if (worker.name !== INTERNAL_QUEUE) await this.globalConcurrency.declare(worker.name);
+    await this.globalConcurrency.declare(worker.name);
     // It was paused and resumed meanwhile.
     if (!worker.isRunning()) await worker.run();
   }

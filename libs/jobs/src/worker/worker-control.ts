@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { JobsWorker } from '../backend/jobs-worker.js';
+import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import type { WorkedQueue } from '../fleet/process-record.js';
 
 /** The workers of this process, to be looked at and to be told what to do while they run. @internal */
@@ -28,7 +29,7 @@ export class WorkerControl {
     }));
   }
 
-  /** Resolves when nothing of it begins any more. @param queue - undefined for all. */
+  /** Resolves when nothing of it begins any more. @param queue - undefined for all but the library's own. */
   async pause(queue: string | undefined): Promise<void> {
     await Promise.all(this.of(queue).map((worker) => worker.halt()));
   }
@@ -43,10 +44,11 @@ export class WorkerControl {
 
   /** Of workers that are closing: resolves when nothing begins any more. */
   async endsFetching(): Promise<void> {
-    await Promise.all(this.of(undefined).map((worker) => worker.endsFetching()));
+    await Promise.all(Array.from(this.workers.values(), (worker) => worker.endsFetching()));
   }
 
   private of(queue: string | undefined): JobsWorker[] {
-    return [...this.workers].flatMap(([name, worker]) => (queue === undefined || name === queue ? [worker] : []));
+    const isMeant = (name: string): boolean => (queue === undefined ? name !== INTERNAL_QUEUE : name === queue);
+    return [...this.workers].flatMap(([name, worker]) => (isMeant(name) ? [worker] : []));
   }
 }
