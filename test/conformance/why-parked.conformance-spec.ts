@@ -126,6 +126,24 @@ describe.each(backends)('why a job that has stepped aside does not run, on $name
     await job.cancel();
   });
 
+  it('[M4] `locked`: the job of a schedule before it has not ended', async () => {
+    const { entered } = Stuck.gate('slow run');
+    const timing = { every: '1h', startAt: new Date(Date.now() + 60 * MINUTE) } as const;
+    await jobs.schedules.create({ name: 'queued', task: hold, payload: 'slow run', overlap: 'queue', ...timing });
+    const run = await jobs.schedules.trigger('queued');
+    await entered;
+    const next = await jobs.schedules.trigger('queued');
+    await parked(next);
+    expect((await why(next)).reason).toMatchObject({
+      kind: 'locked',
+      key: 'schedule queued',
+      holders: [{ id: run.id, kind: 'job' }],
+      ahead: 0,
+    });
+    Stuck.openAll();
+    await next.result();
+  });
+
   it('[M4] `locked`: in a queue that is paused it is told second', async () => {
     await holding('paused', 'keeps it');
     const { job } = await inLine('paused', 'waits');

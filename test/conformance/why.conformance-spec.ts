@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Provider } from '@nestjs/common';
 import {
   chain,
   group,
@@ -6,10 +10,13 @@ import {
   taskContract,
   type JobExplanation,
   type JobHandle,
+  type JobsModuleOptions,
 } from 'nestjs-jobs';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
 import { Queues } from '../../libs/jobs/src/client/queues.js';
-import { backends } from '../support/backends.js';
+import { backends, embeddedIn, ownNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { echo, fail, failAtOnce, hold, snooze, Stuck } from '../support/stuck.js';
@@ -27,12 +34,13 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
         queues: {
           default: { concurrency: 20 },
           idle: {},
+          lost: {},
           stopped: {},
           single: { concurrency: 1 },
           global: {},
           engine: {},
         },
-        workers: { except: ['idle'] },
+        workers: { except: ['idle', 'lost'] },
       },
     });
     ({ jobs } = running);
@@ -92,6 +100,19 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
       reason: { ...runs, cancelRequested: true },
       message: `It runs: attempt 1, since ${startedAt} in process ${process}. It has been asked to stop.`,
     });
+  });
+
+  it('[M4] `running`: no live process has it', async () => {
+    const store = running.app.get<QueueBackend>(QUEUE_BACKEND, { strict: false });
+    const job = await jobs.enqueue(echo, 'left behind', { queue: 'lost' });
+    const dead = store.createWorker('lost', async (_job, _token) => null, { concurrency: 1, lease: 30_000 });
+    await dead.getNextJob(`${dead.id}:0`);
+    expect(await why(job)).toMatchObject({
+      state: 'running',
+      reason: { kind: 'running', attempt: 1, isLost: true },
+      message: expect.stringContaining('No live process has it'),
+    });
+    await dead.close(true);
   });
 
   it('[M4] `cancelled`: no worker has got to it yet', async () => {
@@ -212,6 +233,24 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     expect((await why(canvas)).reason.kind).toBe('ended');
   });
 
+  it('[M4] `children`: of a large group so many, and some of them by id', async () => {
+    const canvas = await jobs.start(group(Array.from({ length: 150 }, (_, n) => echo.s(`${n}`).set({ delay: '1h' }))));
+    const { queue, reason, message } = await why(canvas);
+    const { of } = reason as Extract<typeof reason, { kind: 'children' }>;
+    const members = canvas.children.map(({ id }) => id);
+    expect(queue).toBe('jobs-internal');
+    expect(reason).toMatchObject({
+      kind: 'children',
+      waiting: 150,
+      first: { id: of[0], reason: { kind: 'scheduled' } },
+    });
+    expect(of).toHaveLength(10);
+    expect(members).toEqual(expect.arrayContaining([...of]));
+    expect(of).toEqual(of.toSorted((a, b) => members.indexOf(a) - members.indexOf(b)));
+    expect(message).toMatch(/^It waits for 150 jobs to end: .* and 147 more\. /);
+    await canvas.cancel();
+  });
+
   it('[M4] `unserved-queue`: no live process works it, also one that this process has not declared', async () => {
     const job = await jobs.enqueue(echo, 'alone', { queue: 'idle' });
     expect(await why(job)).toMatchObject({
@@ -268,7 +307,7 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
       await jobs.enqueue(echo, 'b', { queue: 'single' }),
     ];
     const [first, second] = [await why(waiting[0]!), await why(waiting[1]!)];
-    worker.resume();
+    await worker.resume();
     expect(first).toMatchObject({
       state: 'pending',
       reason: { kind: 'next', position: 0 },
@@ -344,5 +383,66 @@ describe.each(backends)('why a job does not run, on $name', (backend) => {
     for (const id of ['default_none', 'undeclared-queue_none', 'no id', '', 'Default_x']) {
       await expect(jobs.fleet.why(id)).rejects.toThrow(JobNotFoundError);
     }
+  });
+});
+
+describe.each(backends)('why a job does not run after a deploy, on $name', (backend) => {
+  let directory: string;
+  let running: JobsApp | undefined;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'why-'));
+  });
+  afterEach(async () => {
+    await running?.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  /** One process after the other: an embedded store has one at a time. */
+  async function start(namespace: string, providers: Provider[]): Promise<JobsApp> {
+    const connection = (): JobsModuleOptions['connection'] =>
+      backend.name === 'embedded' ? embeddedIn(directory) : backend.connection();
+    running = await startJobsApp({ backend: { ...backend, connection }, providers, options: { namespace } });
+    await eventually(async () => (await running!.jobs.fleet.processes()).length === 1);
+    return running;
+  }
+
+  it('[M4] `unknown-task`: a process has come that has the code', async () => {
+    const namespace = ownNamespace(backend);
+    const old = await start(namespace, []);
+    const { id } = await old.jobs.enqueue(taskContract<string, string>('stuck.echo'), 'new');
+    await eventually(async () => (await old.jobs.job(id).status()).waitingFor !== undefined);
+    // Nobody looks at it.
+    await old.jobs.fleet.pauseQueue('default');
+    const { until } = (await old.jobs.job(id).status()).waitingFor!;
+    const known = { kind: 'unknown-task', task: 'stuck.echo', until };
+    expect((await old.jobs.fleet.why(id)).also).toEqual([known]);
+    await old.close();
+    const { jobs } = await start(namespace, [Stuck]);
+    expect(await jobs.fleet.why(id)).toMatchObject({
+      reason: { kind: 'paused-queue' },
+      also: [{ ...known, isKnown: true }],
+    });
+    await jobs.fleet.resumeQueue('default');
+    await (await jobs.queue('default').getJob(id))!.promote();
+    expect(await jobs.job(id).result()).toBe('new');
+  });
+
+  it('[M4] `paused-processes`: the only one drains', async () => {
+    const { jobs, app } = await start(ownNamespace(backend), [Stuck]);
+    const { entered, open } = Stuck.gate('keeps it from ending');
+    await jobs.enqueue(hold, 'keeps it from ending');
+    await entered;
+    const drained = app.get(JobsRunner).drain();
+    const job = await jobs.enqueue(echo, 'too late');
+    const process = (await jobs.fleet.processes())[0]!.id;
+    await eventually(async () => {
+      expect((await jobs.fleet.why(job.id)).reason).toEqual({
+        kind: 'paused-processes',
+        queue: 'default',
+        processes: [process],
+      });
+    });
+    open();
+    await drained;
   });
 });

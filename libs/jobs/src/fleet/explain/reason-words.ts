@@ -28,16 +28,18 @@ export const REASON_WORDS: Words = {
     `It was to begin before ${at} (expiresIn), and will not run. The next worker of its queue that gets to it ends it ` +
     'as cancelled. Where that happens often, the queue needs more slots, or the jobs more time.',
 
-  children: ({ waiting, of, first }) =>
-    `It waits for ${count(waiting, 'job', 'jobs')} to end${of.length > 0 ? `: ${listed(of, waiting)}` : ''}.${firstOf(first)}`,
+  children: ({ waiting, of, first }) => {
+    if (waiting === 0) return 'The jobs that it waited for have ended, and it goes on.';
+    const named = of.length > 0 ? `: ${listed(of, waiting)}` : '';
+    return `It waits for ${count(waiting, 'job', 'jobs')} to end${named}.${firstOf(first)}`;
+  },
 
   scheduled: ({ until }) => `Its time comes at ${until}.`,
 
   snoozed: ({ until }) => `It has run, and asked with Snooze to run again at ${until}.`,
 
   retrying: ({ until, attempt, error }) =>
-    `Attempt ${attempt} failed${error ? ` with ${inWords(error)}` : ''}. The next one begins at ${until}, as the retry ` +
-    'policy of its task says.',
+    `Attempt ${attempt} failed${error ? ` with ${inWords(error)}` : ''}. The next one begins at ${until}.`,
 
   'unserved-queue': ({ queue }) =>
     `No live process works the queue "${queue}". Start one whose option 'workers' includes it and whose 'queues' ` +

@@ -176,17 +176,20 @@ function crowded(picture: JobPicture): JobReason[] {
   const { queue: seen, serving } = surroundings;
   const reasons: JobReason[] = [];
   if (!seen) return reasons;
-  const { active, globalConcurrency, limitedFor } = seen;
+  const { active, globalConcurrency = Infinity, limitedFor } = seen;
   if (limitedFor > 0) {
     reasons.push({ kind: 'limited', limit: `bullmq:${job.queueName}`, until: iso(now + limitedFor) });
   }
-  const free = serving.filter(({ isPaused }) => !isPaused);
+  const [paused, free] = [serving.filter(({ isPaused }) => isPaused), serving.filter(({ isPaused }) => !isPaused)];
   // One that does not tell has some.
   const slots = free.reduce((sum, { concurrency = Infinity }) => sum + concurrency, 0);
-  const scope = globalConcurrency !== undefined && globalConcurrency < slots ? 'global' : 'processes';
-  const most = scope === 'global' ? globalConcurrency! : slots;
-  if (free.length > 0 && active >= most) {
-    reasons.push({ kind: 'concurrency', active, slots: most, scope, ...place(picture) });
+  // What runs in one that is paused takes no slot of the others.
+  const taken = active - paused.reduce((sum, each) => sum + each.active, 0);
+  const crowd = { kind: 'concurrency', ...place(picture) } as const;
+  if (active >= globalConcurrency) {
+    reasons.push({ ...crowd, active, slots: globalConcurrency, scope: 'global' });
+  } else if (free.length > 0 && taken >= slots) {
+    reasons.push({ ...crowd, active: taken, slots, scope: 'processes' });
   }
   return reasons;
 }

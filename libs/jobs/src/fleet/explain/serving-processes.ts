@@ -8,6 +8,8 @@ export interface ServingProcess {
   readonly isPaused: boolean;
   /** Undefined of a version before, which does not tell. */
   readonly concurrency: number | undefined;
+  /** Jobs of the queue that it ran at its last sign of life. */
+  readonly active: number;
   /** Whether it has the code of a task; of a version before, which does not tell, nothing else is assumed. */
   readonly has: (task: string) => boolean;
 }
@@ -17,11 +19,12 @@ export function servingProcesses(processes: readonly ProcessRecord[], queue: str
   return processes.flatMap(({ id, queues, tasks, tellsTasks, draining }) => {
     const worked = queues.find((each) => each.queue === queue);
     if (!worked) return [];
-    const { paused, concurrency, worker } = worked;
+    const { paused, concurrency, active, worker } = worked;
     return [
       {
         id,
         isPaused: paused || draining,
+        active,
         concurrency: worker === '' ? undefined : concurrency,
         has: (task) => !tellsTasks || tasks.includes(task),
       },
