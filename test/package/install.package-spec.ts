@@ -61,6 +61,10 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
     }
   });
 
+  it('brings a command line, which needs no peers to help', async () => {
+    expect(await app.npx('nestjs-jobs', ['--help'])).toMatch(/^Usage: nestjs-jobs/);
+  });
+
   it('compiles, and runs a job', async () => {
     await app.install(
       store.peer,
@@ -82,5 +86,9 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
       health: [200, 'ok'],
       metrics: [200, true],
     });
+
+    const place = url === undefined ? { JOBS_DATA_DIR: '.jobs' } : { JOBS_URL: url };
+    const fleet = await app.npx('nestjs-jobs', ['fleet', '--json'], { ...env, ...place });
+    expect(JSON.parse(fleet)).toMatchObject({ processes: [], stats: { queues: [{ queue: 'default' }] } });
   });
 });

@@ -28,6 +28,7 @@ import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
 import { JobEvents } from './events/job-events.js';
 import { ListenerExplorer } from './events/listener.explorer.js';
+import { FleetDeclarations } from './fleet/fleet-declarations.js';
 import { JobExplainer } from './fleet/explain/job-explainer.js';
 import { PictureTaker } from './fleet/explain/picture-taker.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
@@ -140,6 +141,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleTurns,
     Schedules,
     Census,
+    FleetDeclarations,
     FleetProcesses,
     FleetAsker,
     FleetJobs,
@@ -181,6 +183,7 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleTurns,
     Schedules,
     Census,
+    FleetDeclarations,
     FleetProcesses,
     QueueControl,
     Fleet,

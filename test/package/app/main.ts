@@ -45,7 +45,7 @@ class ReportsController {
     JobsHttpModule.forRoot(),
     JobsMetricsModule.forRoot(),
     JobsModule.forRoot({
-      connection: process.env['JOBS_URL'] ?? { embedded: { dataDir: 'memory://' } },
+      connection: process.env['JOBS_URL'] ?? { embedded: { dataDir: '.jobs' } },
       namespace: process.env['JOBS_NAMESPACE'] ?? 'jobs',
     }),
   ],

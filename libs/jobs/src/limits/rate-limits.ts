@@ -204,6 +204,11 @@ export class RateLimits {
     if (this.declared.size > MOST_DECLARED) this.declared.delete(this.declared.keys().next().value!);
   }
 
+  /** What this process declares, that which was used last at the end. @internal */
+  get declarations(): ReadonlyMap<string, LimitRule> {
+    return this.declared;
+  }
+
   private stateOf(name: string, change: LimitChange | undefined, factor: number): RateLimitState | undefined {
     const declared = this.declared.get(name);
     if (!declared && !change) return undefined;

@@ -5,6 +5,7 @@ import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
 import { Queues } from '../client/queues.js';
+import { FleetDeclarations } from '../fleet/fleet-declarations.js';
 import { PROCESSES, readProcess, type ProcessRecord, type StoredProcess } from '../fleet/process-record.js';
 import { LIBRARY_VERSION } from '../library-version.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
@@ -44,6 +45,7 @@ export class WorkerPresence {
   constructor(
     private readonly queues: Queues,
     private readonly registry: TaskRegistry,
+    private readonly declarations: FleetDeclarations,
     private readonly control: WorkerControl,
     private readonly lag: EventLoopLag,
     @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
@@ -128,6 +130,7 @@ export class WorkerPresence {
     // As long as the claims on its jobs: one whose event loop is blocked for less is not dead.
     const remembered = Math.max(this.options.lease, BEATS_PER_LEASE * this.interval);
     await this.backend.ledger.put(PROCESSES, this.id, self, remembered);
+    await this.declarations.announce();
     if (this.drains || performance.now() - this.lookedAt < LOOK_FOR_UNSERVED_EVERY) return;
     this.lookedAt = performance.now();
     await this.warnOfUnserved();

@@ -199,14 +199,14 @@ export class RedisBackend implements QueueBackend {
   async whenReady(timeout: number): Promise<void> {
     if (isReady(this.producer)) return;
     const waiting = new AbortController();
+    // With AbortSignal.any and AbortSignal.timeout the garbage collector of Node 20 takes the timeout, and it never comes.
+    const timer = setTimeout(() => waiting.abort(), timeout).unref();
     try {
-      await once(this.readiness, 'ready', {
-        signal: AbortSignal.any([waiting.signal, AbortSignal.timeout(timeout)]),
-      });
+      await once(this.readiness, 'ready', { signal: waiting.signal });
     } catch {
       if (!isReady(this.producer)) throw new BackendUnavailableError(this.location, timeout, this.outage.lastError);
     } finally {
-      waiting.abort();
+      clearTimeout(timer);
     }
   }
 
