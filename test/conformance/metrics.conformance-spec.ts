@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  JobsRunner,
   Locked,
   OnJobEvent,
   RateLimited,
@@ -14,6 +15,7 @@ import {
 import { JobsMetricsModule, type JobsMetricsOptions } from 'nestjs-jobs/metrics';
 import { Registry } from 'prom-client';
 import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { ScheduleFires } from '../../libs/jobs/src/schedule/schedule-fires.js';
 import type { ScheduleRecord } from '../../libs/jobs/src/schedule/schedule-record.js';
@@ -71,6 +73,12 @@ class Work {
     await Work.gate.open.reached;
   }
 
+  /** Its first attempt hangs. */
+  @Task({ name: 'work.left-behind' })
+  async leftBehind(_payload: undefined, { attempt }: JobContext): Promise<void> {
+    if (attempt === 1) await this.gated();
+  }
+
   @Task({ name: 'work.locked' })
   @Locked({ key: () => 'one' })
   async locked(): Promise<void> {
@@ -88,6 +96,14 @@ class Listener {
   hear(event: JobEvent): void {
     Listener.hears.push(event);
     if (event.event === 'skipped') throw new Error('a listener failed');
+  }
+}
+
+@Injectable()
+class Slow {
+  @OnJobEvent({ events: ['enqueued'] })
+  hangs(): Promise<void> {
+    return Work.gate.open.reached;
   }
 }
 
@@ -295,6 +311,33 @@ describe.each(backends)('metrics on $name', (backend) => {
     expect(told.sum('jobs_failed_total')).toBe(131);
     expect(told.sum('jobs_failed_total', { error: 'other' })).toBe(31);
     expect(told.text).not.toContain('somebody.elses');
+  });
+
+  it('[M2] counts attempts that are left behind', async () => {
+    await start({}, {}, { lease: 2_000 });
+    const job = await started.jobs.enqueue(task(Work, 'leftBehind'));
+    await Work.gate.entered.reached;
+    const { workers } = started.app.get(JobsRunner) as unknown as { workers: Map<string, JobsWorker> };
+    const { lockManager } = workers.get('default') as unknown as { lockManager: { trackedJobs: Map<string, unknown> } };
+    // Its claim is renewed no more, as if its process were frozen.
+    lockManager.trackedJobs.delete(job.id);
+    await job.result({ timeout: '30s' });
+    Work.gate.open.reach();
+    await expectSums([
+      ['jobs_stalled_total', { task: 'work.left-behind', queue: 'default' }, 1],
+      ['jobs_started_total', { task: 'work.left-behind' }, 2],
+      ['jobs_finished_total', { task: 'work.left-behind' }, 1],
+      ['jobs_wait_seconds_count', { task: 'work.left-behind' }, 1],
+    ]);
+  });
+
+  it('[M2] counts events that listeners are too slow for', async () => {
+    await start({ providers: [Work, Slow] }, {}, { workers: false });
+    await started.jobs.enqueueMany(Array.from({ length: 1_020 }, () => ({ task: task(Work, 'well') })));
+    await expectSums([
+      ['jobs_event_listener_dropped_total', {}, 20],
+      ['jobs_event_listener_errors_total', {}, 0],
+    ]);
   });
 
   it('[M2] counts what the watchdog did', async () => {
