@@ -82,7 +82,6 @@ export class JobsHealthIndicator implements OnModuleInit {
     @Optional() @Inject(HEALTH_OPTIONS) private readonly given: JobsHealthOptions | undefined,
   ) {}
 
-  /** @internal */
   async onModuleInit(): Promise<void> {
     if (this.given === undefined) return;
     const { queues, connectTimeout } = this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS);
