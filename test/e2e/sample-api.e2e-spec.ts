@@ -133,7 +133,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
     for (const path of ['/health', '/health/ready', '/health/live']) {
       const response = await fetch(api.url + path);
       expect([path, response.status]).toEqual([path, 200]);
-      expect(await response.json()).toEqual({ status: 'ok' });
+      expect(await response.json()).toMatchObject({ status: 'ok', details: { jobs: { status: 'up' } } });
     }
     const document = (await (await fetch(`${api.url}/docs-json`)).json()) as { paths: Record<string, unknown> };
     expect(Object.keys(document.paths)).toEqual(
@@ -150,8 +150,13 @@ describe.each(backends)('the sample API on $name', (backend) => {
   });
 
   it.each([
-    ['everyone', { HEALTH_DETAILS: 'open' }, ['', 'Bearer wrong', 'Bearer a token of the tests']],
-    ['who sends the admin token', { ADMIN_TOKEN: 'a token of the tests' }, ['Bearer a token of the tests']],
+    ['everyone', {}, ['', 'Bearer wrong', 'Bearer a token of the tests']],
+    ['nobody', { HEALTH_DETAILS: 'closed' }, []],
+    [
+      'who sends the admin token',
+      { HEALTH_DETAILS: 'closed', ADMIN_TOKEN: 'a token of the tests' },
+      ['Bearer a token of the tests'],
+    ],
   ])('[M3] shows what its health is made of to %s', async (_who, env, shownTo) => {
     const other = await startSampleApi(backend, env);
     for (const authorization of ['', 'Bearer wrong', 'Bearer a token of the tests']) {

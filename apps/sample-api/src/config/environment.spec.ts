@@ -16,7 +16,7 @@ describe('parseEnvironment', () => {
       PAYMENTS_DIR: '.jobs/payments',
       PAYMENT_ANSWER_MS: 0,
       IMPORTS_DIR: '.jobs/imports',
-      HEALTH_DETAILS: 'closed',
+      HEALTH_DETAILS: 'open',
       WEBHOOK_ALLOWED_NETWORKS: [],
       WEBHOOK_PORTS: [80, 443],
       WEBHOOK_CONNECT_TIMEOUT_MS: 5_000,
@@ -24,8 +24,21 @@ describe('parseEnvironment', () => {
       WEBHOOK_ATTEMPTS: 8,
       WEBHOOK_RETRY_DELAY_MS: 5_000,
       WEBHOOK_CONCURRENCY: 20,
-      METRICS_PUBLIC: false,
+      METRICS_PUBLIC: true,
     });
+  });
+
+  it.each([
+    [{ NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32) }, 'closed', false],
+    [{ METRICS_TOKEN: 'a token of the tests' }, 'open', false],
+    [{ HEALTH_DETAILS: 'closed', METRICS_PUBLIC: 'false' }, 'closed', false],
+    [
+      { NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32), HEALTH_DETAILS: 'open', METRICS_PUBLIC: 'true' },
+      'open',
+      true,
+    ],
+  ])('with %j shows health %s, and metrics to everybody: %s', (variables, health, metrics) => {
+    expect(parseEnvironment(variables)).toMatchObject({ HEALTH_DETAILS: health, METRICS_PUBLIC: metrics });
   });
 
   it('takes what is set and leaves other variables out', () => {

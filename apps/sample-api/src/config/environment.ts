@@ -45,7 +45,7 @@ const variablesSchema = z.object({
   PAYMENTS_DIR: directory.default('.jobs/payments'),
   PAYMENT_ANSWER_MS: wholeNumber(0, 20_000).default(0),
   IMPORTS_DIR: directory.default('.jobs/imports'),
-  HEALTH_DETAILS: z.enum(['open', 'closed'], 'must be open or closed').default('closed'),
+  HEALTH_DETAILS: z.enum(['open', 'closed'], 'must be open or closed').optional(),
   ...webhookVariables,
   ...metricsVariables,
 });
@@ -54,10 +54,20 @@ const NUMBERS = Object.keys(variablesSchema.shape).filter((name) =>
   /^PORT$|_(PORT|CONCURRENCY|THREADS|ATTEMPTS|DAYS|PER_USER|MS)$/.test(name),
 );
 
-export const environmentSchema = variablesSchema.refine(
-  ({ NODE_ENV, WEBHOOK_SECRET }) => NODE_ENV !== 'production' || WEBHOOK_SECRET !== undefined,
-  { path: ['WEBHOOK_SECRET'], error: 'must be set with NODE_ENV=production; the receivers of webhooks know it too' },
-);
+export const environmentSchema = variablesSchema
+  .refine(({ NODE_ENV, WEBHOOK_SECRET }) => NODE_ENV !== 'production' || WEBHOOK_SECRET !== undefined, {
+    path: ['WEBHOOK_SECRET'],
+    error: 'must be set with NODE_ENV=production; the receivers of webhooks know it too',
+  })
+  .transform(({ HEALTH_DETAILS, METRICS_PUBLIC, ...variables }) => {
+    const isProduction = variables.NODE_ENV === 'production';
+    return {
+      ...variables,
+      // Whoever tries the service sees how it is; in production somebody decides who may.
+      HEALTH_DETAILS: HEALTH_DETAILS ?? (isProduction ? 'closed' : 'open'),
+      METRICS_PUBLIC: METRICS_PUBLIC ?? (!isProduction && variables.METRICS_TOKEN === undefined),
+    };
+  });
 
 export type Environment = z.output<typeof environmentSchema>;
 
