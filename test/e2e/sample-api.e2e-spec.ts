@@ -151,7 +151,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
 
   it.each([
     ['everyone', {}, ['', 'Bearer wrong', 'Bearer a token of the tests']],
-    ['nobody', { HEALTH_DETAILS: 'closed' }, []],
+    ['nobody', { HEALTH_DETAILS: 'closed' }, [] as string[]],
     [
       'who sends the admin token',
       { HEALTH_DETAILS: 'closed', ADMIN_TOKEN: 'a token of the tests' },
