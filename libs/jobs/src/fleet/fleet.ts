@@ -21,9 +21,6 @@ import { FleetProcesses } from './fleet-processes.js';
 import type { JobExplanation } from './job-explanation.js';
 import { QueueControl } from './queue-control.js';
 
-/** What was counted may be so old (ms): whoever looks again and again costs no more for it. */
-const STATS_MAX_AGE = 1_000;
-
 /**
  * The live processes of the whole fleet, what they do, and the way to tell them to do otherwise. It is for the code of an
  * admin: nothing of it is reachable over HTTP by itself.
@@ -112,12 +109,13 @@ export class Fleet {
   }
 
   /**
-   * Counts of all declared queues, and the slots of all live processes. Calls within a second get the same counts.
+   * Counts of all declared queues, and the slots of all live processes. It is counted anew, so what this
+   * process did before is in it; calls at the same time share a count.
    *
    * @throws {@link BackendUnavailableError}.
    */
   async stats(): Promise<FleetStats> {
-    const [{ queues }, processes] = await Promise.all([this.census.read(STATS_MAX_AGE), this.known.list()]);
+    const [{ queues }, processes] = await Promise.all([this.census.read(0), this.known.list()]);
     const slots: Record<string, number> = {};
     for (const each of processes.flatMap(({ queues: worked, draining }) => (draining ? [] : worked))) {
       slots[each.queue] = (slots[each.queue] ?? 0) + each.concurrency;
