@@ -122,7 +122,8 @@ describe.each(backends)('health by thresholds on $name', (backend) => {
     });
     expect(reasons).toEqual([
       'queue "default": 2 jobs have failed for good (degraded from 2 on). ' +
-        "Look at them with jobs.deadLetters.list({ queue: 'default' }), then redrive or discard them.",
+        "Look at them with jobs.deadLetters.list({ queue: 'default' }), " +
+        'redrive those that are to be done again, and discard them: those that were redriven count too.',
     ]);
     await failAll(2);
     await becomes({ code: 503, status: 'down', problems: [{ kind: 'dead-letters', value: 4, threshold: 4 }] });
