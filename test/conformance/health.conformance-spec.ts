@@ -1,7 +1,10 @@
+import { jest } from '@jest/globals';
 import { Injectable, Module, type DynamicModule, type Type } from '@nestjs/common';
 import { InvalidJobsOptionsError, JobsRunner, Priority, type JobsModuleOptions } from 'nestjs-jobs';
 import { JobsHealthModule, type JobsHealthOptions } from 'nestjs-jobs/health';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
 import type { JobsWorker } from '../../libs/jobs/src/backend/jobs-worker.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { backends, postgresUrl, redisUrl } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { fail, run, startHealthApp, type HealthAnswer, type HealthApp } from '../support/health-app.js';
@@ -210,6 +213,16 @@ describe.each(backends)('health on $name', (backend) => {
     await app.jobs.enqueue(run, undefined, { queue: 'idle' });
     expect(await app.get()).toMatchObject({ code: 200, overall: 'ok', status: 'up', problems: [] });
     expect(await app.codes()).toEqual([200, 200, 200]);
+  });
+
+  it('[M3] [C9] does not wait for a store that falls silent after it has answered', async () => {
+    const app = await start(JobsHealthModule.forRoot(), { connectTimeout: 300 });
+    await eventually(async () => expect((await app.get()).status).toBe('up'));
+    const silent = jest.spyOn(app.app.get<QueueBackend>(QUEUE_BACKEND).ledger, 'list');
+    silent.mockReturnValue(new Promise(() => {}));
+    expect(await app.get()).toMatchObject({ code: 503, status: 'down', problems: [{ kind: 'backend' }] });
+    silent.mockRestore();
+    expect((await app.get()).status).toBe('up');
   });
 
   it.each([
