@@ -23,6 +23,7 @@ import { backends, uniqueNamespace, type TestBackend } from '../support/backends
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { Scrape } from '../support/scrape.js';
+import { signal } from '../support/signals.js';
 
 @Injectable()
 class Work {
@@ -174,6 +175,33 @@ describe.each(backends)('the metrics of apps on $name', (backend) => {
     await eventually(async () => expect(await counted()).toBe(2));
     await first.close();
     await second.close();
+  });
+
+  it('[M2] are there while the first count of the store takes long, and the figures of the fleet when it has ended', async () => {
+    const register = new Registry();
+    const started = await startJobsApp({
+      backend,
+      providers: [Work],
+      imports: [JobsMetricsModule.forRoot({ register })],
+      options: { connectTimeout: '2s' },
+    });
+    const { figures } = started.app.get<QueueBackend>(QUEUE_BACKEND);
+    const open = signal();
+    const count = figures.read.bind(figures);
+    jest.spyOn(figures, 'read').mockImplementation(async (question) => {
+      await open.reached;
+      return count(question);
+    });
+    await eventually(async () => {
+      const meanwhile = await scrapeOf(register);
+      expect(meanwhile.of('jobs_workers', { queue: 'default' })).toMatchObject([{ value: 1 }]);
+      expect(meanwhile.of('jobs_queue_depth')).toEqual([]);
+      expect(figures.read).toHaveBeenCalled();
+    });
+    open.reach();
+    await eventually(async () => expect((await scrapeOf(register)).of('jobs_queue_depth')).toHaveLength(4));
+    expect(figures.read).toHaveBeenCalledTimes(1);
+    await started.close();
   });
 
   it('[M2] begin anew in a register that was cleared, and need the same buckets in one that is shared', async () => {

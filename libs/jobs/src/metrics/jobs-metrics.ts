@@ -11,7 +11,7 @@ import { ModuleRef } from '@nestjs/core';
 import type { Registry } from 'prom-client';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin } from '../backend/with-timeout.js';
+import { settlesWithin, withTimeout } from '../backend/with-timeout.js';
 import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { Census } from '../census/census.js';
 import type { Figures } from '../census/figures.js';
@@ -137,7 +137,10 @@ export class JobsMetrics
     }
     const client = this.find<JobsClient>(JobsClient);
     if (!(await client.reach(() => this.exporter.isThisProcess()))) return undefined;
-    return this.find<Census>(Census).read(MAX_AGE);
+    const { connectTimeout } = this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS);
+    // The first count of a long backlog may take longer than Prometheus waits: a later scrape has it.
+    const late = (): Error => new Error('they are still being counted');
+    return withTimeout(this.find<Census>(Census).read(MAX_AGE), connectTimeout, late);
   }
 
   /** What the app has would be told by each. @throws {@link InvalidJobsOptionsError} */
