@@ -1,8 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { chain, NonRetryableError, OnFailure, Task, task, type JobContext, type JobsModuleOptions } from 'nestjs-jobs';
 import { JobsMetricsModule } from 'nestjs-jobs/metrics';
 import { Registry } from 'prom-client';
-import { backends, ownNamespace } from '../support/backends.js';
+import { backends, embeddedIn, ownNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { Scrape } from '../support/scrape.js';
@@ -37,15 +40,19 @@ const hangs = task(Work, 'hangs');
 
 describe.each(backends)('counts of odd ends on $name', (backend) => {
   const apps: JobsApp[] = [];
+  let directory: string;
   let options: JobsModuleOptions;
 
-  beforeEach(() => {
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'jobs-metrics-'));
+    const connection = backend.name === 'embedded' ? embeddedIn(directory) : backend.connection()!;
     [Work.entered, Work.open] = [signal(), signal()];
-    options = { connection: backend.connection()!, namespace: ownNamespace(backend), shutdown: { grace: 1 } };
+    options = { connection, namespace: ownNamespace(backend), shutdown: { grace: 1 } };
   });
   afterEach(async () => {
     Work.open.reach();
     await Promise.all(apps.splice(0).map(({ close }) => close()));
+    await rm(directory, { recursive: true, force: true });
   });
 
   async function start(register: Registry): Promise<JobsApp> {
