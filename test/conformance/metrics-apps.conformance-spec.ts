@@ -188,7 +188,7 @@ describe.each(backends)('the metrics of apps on $name', (backend) => {
     const { figures } = started.app.get<QueueBackend>(QUEUE_BACKEND);
     const open = signal();
     const count = figures.read.bind(figures);
-    jest.spyOn(figures, 'read').mockImplementation(async (question) => {
+    const reads = jest.spyOn(figures, 'read').mockImplementation(async (question) => {
       await open.reached;
       return count(question);
     });
@@ -196,11 +196,11 @@ describe.each(backends)('the metrics of apps on $name', (backend) => {
       const meanwhile = await scrapeOf(register);
       expect(meanwhile.of('jobs_workers', { queue: 'default' })).toMatchObject([{ value: 1 }]);
       expect(meanwhile.of('jobs_queue_depth')).toEqual([]);
-      expect(figures.read).toHaveBeenCalled();
+      expect(reads).toHaveBeenCalled();
     });
     open.reach();
     await eventually(async () => expect((await scrapeOf(register)).of('jobs_queue_depth')).toHaveLength(4));
-    expect(figures.read).toHaveBeenCalledTimes(1);
+    expect(reads).toHaveBeenCalledTimes(1);
     await started.close();
   });
 
