@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { JobsClosedError, Task, task, type JobsModuleOptions } from 'nestjs-jobs';
@@ -58,6 +59,26 @@ describe.each(backends)('figures in the memory of a process on $name', (backend)
       },
       { timeout: 30_000 },
     );
+  });
+
+  it('[M2] does not make old figures do for long because counting was slow once', async () => {
+    const { figures } = started.app.get<QueueBackend>(QUEUE_BACKEND);
+    const count = figures.read.bind(figures);
+    await census.read(0);
+    const slow = signal();
+    jest.spyOn(figures, 'read').mockImplementationOnce(async (question) => {
+      await pause(1_500);
+      const read = await count(question);
+      slow.reach();
+      return read;
+    });
+    await census.read(50);
+    await slow.reached;
+    await started.jobs.enqueue(nothing);
+    // Of the second and a half, a twenty-fifth of the time would be more than half a minute.
+    await eventually(async () => expect((await census.read(50)).queues[0]).toMatchObject({ waiting: 1 }), {
+      timeout: 20_000,
+    });
   });
 
   it('[M2] counts once for all who ask at once', async () => {

@@ -2,21 +2,28 @@ import { jest } from '@jest/globals';
 import {
   Controller,
   Get,
+  Inject,
   Injectable,
   Module,
   UnauthorizedException,
   type CanActivate,
   type ExecutionContext,
+  type OnModuleInit,
 } from '@nestjs/common';
 import { Task, task } from 'nestjs-jobs';
 import { JobsMetricsModule, type JobsMetricsOptions } from 'nestjs-jobs/metrics';
 import { Counter, Registry } from 'prom-client';
 import request from 'supertest';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { Census } from '../../libs/jobs/src/census/census.js';
+import { resolveMetricsOptions } from '../../libs/jobs/src/metrics/jobs-metrics.options.js';
+import { RegisterMetrics } from '../../libs/jobs/src/metrics/register-metrics.js';
 import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { Scrape } from '../support/scrape.js';
+import { signal } from '../support/signals.js';
 
 @Injectable()
 class Work {
@@ -56,6 +63,9 @@ class OwnController {
   }
 }
 
+const IDLE = { queue: 'default', waiting: 0, delayed: 0, blocked: 0, running: 0, deadLetters: 0, paused: false };
+const { buckets: BUCKETS } = resolveMetricsOptions({});
+
 const startApp = (backend: TestBackend, metrics: JobsMetricsOptions, namespace?: string): Promise<JobsApp> =>
   startJobsApp({
     backend,
@@ -83,6 +93,16 @@ describe.each(backends)('the metrics of apps on $name', (backend) => {
       // Each has a store of its own.
       expect(told.of('jobs_dead_letters', { queue: 'default' })).toMatchObject([{ value: 2 }]);
     });
+    for (const [n, { app }] of apps.entries()) {
+      const { at, locksWaiting } = await app.get(Census).read(0);
+      const queues = [{ ...IDLE, waiting: 1, oldestWaitingSince: at - (n + 1) * 1_000 }];
+      jest.spyOn(app.get(Census), 'read').mockResolvedValue({ at, queues, locksWaiting });
+    }
+    const oldest = await scrapeOf(register);
+    expect(oldest.of('jobs_queue_depth', { state: 'waiting' })).toMatchObject([{ value: 2 }]);
+    // No job has waited for the sum of both.
+    expect(oldest.of('jobs_oldest_waiting_seconds')).toMatchObject([{ value: 2 }]);
+    jest.restoreAllMocks();
     await apps[0]!.close();
     const told = await scrapeOf(register);
     expect(told.sum('jobs_finished_total')).toBe(4);
@@ -107,6 +127,80 @@ describe.each(backends)('the metrics of apps on $name', (backend) => {
       expect(told.sum('shop_jobs_finished_total')).toBe(1);
       expect(told.sum('jobs_started_total')).toBe(7);
     });
+    await started.close();
+  });
+
+  it('[M2] are refused twice in one app, and an app that did not boot leaves nothing behind', async () => {
+    const register = new Registry();
+    const twice = startJobsApp({
+      backend,
+      providers: [Work],
+      imports: [JobsMetricsModule.forRoot({ register }), JobsMetricsModule.forRoot({ register: new Registry() })],
+    });
+    await expect(twice).rejects.toThrow(/"JobsMetricsModule" must be imported once in an app/);
+
+    @Injectable()
+    class Broken implements OnModuleInit {
+      constructor(@Inject(QUEUE_BACKEND) private readonly store: QueueBackend) {}
+
+      async onModuleInit(): Promise<void> {
+        await this.store.close(1_000);
+        throw new Error('it did not boot');
+      }
+    }
+    const broken = startJobsApp({
+      backend,
+      providers: [Work, Broken],
+      imports: [JobsMetricsModule.forRoot({ register })],
+    });
+    await expect(broken).rejects.toThrow('it did not boot');
+    const told = await scrapeOf(register);
+    expect(told.of('jobs_active')).toEqual([]);
+    expect(told.of('jobs_started_total', { task: 'work.well' })).toMatchObject([{ value: 0 }]);
+    expect(told.of('jobs_queue_depth')).toEqual([]);
+    const { apps } = RegisterMetrics.in(register, '', BUCKETS) as unknown as { apps: Set<unknown> };
+    expect(apps.size).toBe(0);
+  });
+
+  it('[M2] add up in a register of OpenMetrics too, that gives counters other names', async () => {
+    const register = new Registry();
+    register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
+    const first = await startApp(backend, { register });
+    await (await first.jobs.enqueue(task(Work, 'well'))).result();
+    const counted = async (): Promise<number> =>
+      new Scrape((await register.metrics()).replace(/# EOF\n$/, '')).sum('jobs_finished_total');
+    await eventually(async () => expect(await counted()).toBe(1));
+    const second = await startApp(backend, { register });
+    await (await second.jobs.enqueue(task(Work, 'well'))).result();
+    await eventually(async () => expect(await counted()).toBe(2));
+    await first.close();
+    await second.close();
+  });
+
+  it('[M2] are there while the first count of the store takes long, and the figures of the fleet when it has ended', async () => {
+    const register = new Registry();
+    const started = await startJobsApp({
+      backend,
+      providers: [Work],
+      imports: [JobsMetricsModule.forRoot({ register })],
+      options: { connectTimeout: '2s' },
+    });
+    const { figures } = started.app.get<QueueBackend>(QUEUE_BACKEND);
+    const open = signal();
+    const count = figures.read.bind(figures);
+    const reads = jest.spyOn(figures, 'read').mockImplementation(async (question) => {
+      await open.reached;
+      return count(question);
+    });
+    await eventually(async () => {
+      const meanwhile = await scrapeOf(register);
+      expect(meanwhile.of('jobs_workers', { queue: 'default' })).toMatchObject([{ value: 1 }]);
+      expect(meanwhile.of('jobs_queue_depth')).toEqual([]);
+      expect(reads).toHaveBeenCalled();
+    });
+    open.reach();
+    await eventually(async () => expect((await scrapeOf(register)).of('jobs_queue_depth')).toHaveLength(4));
+    expect(reads).toHaveBeenCalledTimes(1);
     await started.close();
   });
 

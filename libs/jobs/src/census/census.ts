@@ -38,6 +38,7 @@ export class Census implements OnModuleDestroy {
   private counting: Promise<Counted> | undefined;
   private following: Promise<Counted> | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private tookLast: number | undefined;
   /** When (by `performance.now()`) it is tried again at the soonest, after a failure. */
   private notBefore = 0;
   private isStopped = false;
@@ -162,10 +163,17 @@ export class Census implements OnModuleDestroy {
     };
     const read = await this.patiently(() => this.backend.figures.read(question));
     const figures = { at, ...read, queues: read.queues.map((queue) => notBeyond(at, queue)) };
-    const counted = { figures, took: performance.now() - began, seen: began, ageThen: 0 };
+    const counted = { figures, took: this.usually(performance.now() - began), seen: began, ageThen: 0 };
     this.learn(counted);
     await this.shared.publish(counted);
     return counted;
+  }
+
+  /** One that was slow, as on a store that was away for a moment, does not make old figures do for minutes. */
+  private usually(took: number): number {
+    const before = this.tookLast ?? this.known?.took ?? took;
+    this.tookLast = took;
+    return Math.min(took, before);
   }
 
   /** Counting may take longer than an answer should: it is waited for as long as the store answers at all. */

@@ -7,11 +7,10 @@ type Reached = Required<Pick<JobsHealthProblem, 'status' | 'value' | 'threshold'
 
 /** What is too much of what was counted, and which queues nobody works. @internal */
 export function problemsOfFigures(
-  { queues }: Figures,
+  { at, queues }: Figures,
   served: ReadonlySet<string>,
   thresholdsOf: ResolvedHealthOptions['thresholdsOf'],
 ): JobsHealthProblem[] {
-  const now = Date.now();
   return queues.flatMap((figures) => {
     const { queue } = figures;
     const isServed = served.has(queue);
@@ -19,7 +18,7 @@ export function problemsOfFigures(
     return [
       isServed ? undefined : unserved(figures),
       backlog(figures, thresholds, isServed),
-      oldest(figures, thresholds, isServed, now),
+      oldest(figures, thresholds, isServed, at),
       deadLetters(figures, thresholds),
     ].filter((problem) => problem !== undefined);
   });
@@ -70,10 +69,11 @@ function oldest(
   figures: QueueFigures,
   thresholds: ResolvedThresholds,
   isServed: boolean,
-  now: number,
+  countedAt: number,
 ): JobsHealthProblem | undefined {
   const { queue, oldestWaitingSince: since } = figures;
-  const found = since === undefined ? undefined : reached(now - since, thresholds.oldest);
+  // Not until now: since it was counted, the job may have begun.
+  const found = since === undefined ? undefined : reached(countedAt - since, thresholds.oldest);
   if (!found) return undefined;
   return {
     kind: 'oldest',
@@ -96,7 +96,7 @@ function deadLetters(figures: QueueFigures, thresholds: ResolvedThresholds): Job
     message:
       `queue "${queue}": ${count === 1 ? '1 job has' : `${count} jobs have`} failed for good ` +
       `(${found.status} from ${found.threshold} on). Look at them with jobs.deadLetters.list({ queue: '${queue}' }), ` +
-      'then redrive or discard them.',
+      'redrive those that are to be done again, and discard them: those that were redriven count too.',
     queue,
   };
 }

@@ -5,6 +5,7 @@ import type { HealthIndicatorResult } from '@nestjs/terminus';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { Census } from '../census/census.js';
+import { JobsClient } from '../client/jobs-client.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleRecords } from '../schedule/schedule-records.js';
@@ -148,29 +149,32 @@ export class JobsHealthIndicator implements OnModuleInit {
   }
 
   private async lookAtFleet(): Promise<JobsHealthProblem[]> {
-    const unserved = await this.unservedSchedules();
+    const unserved = this.unservedSchedules();
     if (!this.options) return unserved;
     const { scheduleLag, thresholdsOf, refresh } = this.options;
     try {
       const [figures, served, late] = await Promise.all([
         this.find<Census>(Census).read(refresh),
-        this.find<WorkerPresence>(WorkerPresence).servedQueues(),
+        this.reach(() => this.find<WorkerPresence>(WorkerPresence).servedQueues()),
         lateSchedule(this.find<ScheduleRecords>(ScheduleRecords), scheduleLag),
       ]);
-      return [...problemsOfFigures(figures, served, thresholdsOf), ...late, ...unserved];
+      return [...problemsOfFigures(figures, served, thresholdsOf), ...late, ...(await unserved)];
     } catch (error) {
-      return [awayBecause(error), ...unserved];
+      return [awayBecause(error), ...(await unserved)];
     }
   }
 
-  /** What is known of them changes slowly: without an answer, the others are told all the same. */
+  /** What is known of them changes slowly: without an answer, the others are told all the same. Never rejects. */
   private async unservedSchedules(): Promise<JobsHealthProblem[]> {
-    const unserved = await this.find<UnservedSchedules>(UnservedSchedules)
-      .reasons()
-      .catch(() => []);
+    const unserved = await this.reach(() => this.find<UnservedSchedules>(UnservedSchedules).reasons()).catch(() => []);
     return unserved.map(({ name, task, queue, count, message }) => {
       return { kind: 'unserved-schedule', status: 'degraded', message, queue, task, schedule: name, value: count };
     });
+  }
+
+  /** A store that answered just now may fall silent. */
+  private reach<T>(read: () => Promise<T>): Promise<T> {
+    return this.find<JobsClient>(JobsClient).reach(read);
   }
 
   private result(

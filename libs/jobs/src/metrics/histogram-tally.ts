@@ -12,7 +12,8 @@ export class HistogramTally {
 
   /** @param duration - milliseconds. */
   add(duration: number): void {
-    const seconds = duration / 1_000;
+    // A clock may be set back, and Prometheus takes a sum that falls for a process that began anew.
+    const seconds = duration > 0 ? duration / 1_000 : 0;
     const { bounds, counts } = this;
     let n = 0;
     while (n < bounds.length && seconds > bounds[n]!) n++;

@@ -33,7 +33,7 @@ export class JobsMetricsModule {
    * To be imported once in an app, in whichever module.
    *
    * @throws {@link InvalidJobsOptionsError}, {@link UnknownJobsOptionError}. At boot {@link MissingPeerError}, and
-   * {@link InvalidJobsOptionsError} when the register has other metrics of the same names.
+   * {@link InvalidJobsOptionsError} when the register has other metrics of the same names, or the module is imported twice.
    */
   static forRoot(options: JobsMetricsOptions = {}): Promise<DynamicModule> {
     const made = moduleFor(resolveMetricsOptions(options));

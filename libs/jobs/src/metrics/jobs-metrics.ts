@@ -3,6 +3,7 @@ import {
   Injectable,
   Logger,
   type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
@@ -10,12 +11,13 @@ import { ModuleRef } from '@nestjs/core';
 import type { Registry } from 'prom-client';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
-import { settlesWithin } from '../backend/with-timeout.js';
+import { settlesWithin, withTimeout } from '../backend/with-timeout.js';
 import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { Census } from '../census/census.js';
 import type { Figures } from '../census/figures.js';
 import { JobsClient } from '../client/jobs-client.js';
 import { JobEvents } from '../events/job-events.js';
+import { InvalidJobsOptionsError } from '../options/jobs-options.error.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { ScheduleFires } from '../schedule/schedule-fires.js';
@@ -43,7 +45,9 @@ export interface RegisteredSettings extends MetricsSettings {
 
 /** Has one app counted, and its metrics in a register. @internal */
 @Injectable()
-export class JobsMetrics implements LiveApp, OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+export class JobsMetrics
+  implements LiveApp, OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private readonly logger = new Logger('Jobs');
   private metrics: RegisterMetrics | undefined;
   private exporter!: FleetExporter;
@@ -56,7 +60,9 @@ export class JobsMetrics implements LiveApp, OnModuleInit, BeforeApplicationShut
   ) {}
 
   /** Before the workers start. */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
+    const events = this.find<JobEvents>(JobEvents);
+    if (events.observer) await this.refuseSecond();
     const { register, prefix, buckets } = this.settings;
     const options = this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS);
     const registry = this.find<TaskRegistry>(TaskRegistry);
@@ -69,10 +75,14 @@ export class JobsMetrics implements LiveApp, OnModuleInit, BeforeApplicationShut
       hasTask: (name) => registry.find(name) !== undefined,
       hasQueue: (name) => options.queues.has(name),
     });
-    this.find<JobEvents>(JobEvents).observer = counts;
+    events.observer = counts;
     this.find<ScheduleFires>(ScheduleFires).observer = counts;
     for (const { name, queue } of registry.all()) if (options.workedQueues.has(queue)) counts.expect(queue, name);
-    this.metrics.add(this);
+  }
+
+  /** Nest tells nobody of a boot that failed before: such an app would be asked at each scrape from then on. */
+  onApplicationBootstrap(): void {
+    this.metrics?.add(this);
   }
 
   /** What ended while the workers drained was counted, and the store is still open. */
@@ -127,7 +137,18 @@ export class JobsMetrics implements LiveApp, OnModuleInit, BeforeApplicationShut
     }
     const client = this.find<JobsClient>(JobsClient);
     if (!(await client.reach(() => this.exporter.isThisProcess()))) return undefined;
-    return this.find<Census>(Census).read(MAX_AGE);
+    const { connectTimeout } = this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS);
+    // The first count of a long backlog may take longer than Prometheus waits: a later scrape has it.
+    const late = (): Error => new Error('they are still being counted');
+    return withTimeout(this.find<Census>(Census).read(MAX_AGE), connectTimeout, late);
+  }
+
+  /** What the app has would be told by each. @throws {@link InvalidJobsOptionsError} */
+  private async refuseSecond(): Promise<never> {
+    const { connectTimeout } = this.find<ResolvedJobsOptions>(RESOLVED_OPTIONS);
+    // Nest runs no shutdown hooks after a boot that failed, and connections would keep the process.
+    await this.find<QueueBackend>(QUEUE_BACKEND).close(connectTimeout);
+    throw new InvalidJobsOptionsError('JobsMetricsModule', 'imported once in an app', 'imported again');
   }
 
   private async release(): Promise<void> {

@@ -93,8 +93,13 @@ export const PROCESS_GAUGES = {
 export const FLEET_GAUGES = {
   depth: gauge('jobs_queue_depth', ['queue', 'state'], 'jobs', 'Jobs of the fleet that have not ended, by state'),
   oldest: gauge('jobs_oldest_waiting_seconds', ['queue'], 'seconds', 'How long the oldest job has waited for a worker'),
-  deadLetters: gauge('jobs_dead_letters', ['queue'], 'jobs', 'Jobs that failed for good and can be redriven'),
-  locksWaiting: gauge('jobs_locks_waiting', [], 'jobs', 'Jobs that stand in a line before a lock'),
+  deadLetters: gauge(
+    'jobs_dead_letters',
+    ['queue'],
+    'jobs',
+    'Jobs that failed for good and are kept, redriven ones too',
+  ),
+  locksWaiting: gauge('jobs_locks_waiting', [], 'jobs', 'Jobs and code in a line before a lock or semaphore'),
 } as const satisfies Record<string, MetricDefinition>;
 
 /** All of them, in the order in which they are exported. @internal */

@@ -40,6 +40,8 @@ export class RegisterMetrics {
   readonly tallies: TaskTallies;
   private readonly apps = new Set<LiveApp>();
   private readonly metrics: ReadMetric[];
+  /** Under which a register has them: one of OpenMetrics gives counters other names when it is scraped. */
+  private readonly names: readonly string[];
   /** What apps that are gone have counted. */
   private readonly past = new Map<keyof typeof PROCESS_COUNTERS, number>();
 
@@ -55,6 +57,7 @@ export class RegisterMetrics {
       ...keysOf(PROCESS_GAUGES).map((key) => this.metric(PROCESS_GAUGES[key], () => this.processGauges(key))),
       ...keysOf(FLEET_GAUGES).map((key) => this.metric(FLEET_GAUGES[key], () => this.fleetGauges(key))),
     ];
+    this.names = this.metrics.map(({ name }) => name);
   }
 
   /**
@@ -96,7 +99,7 @@ export class RegisterMetrics {
   }
 
   private isIn(register: Registry): boolean {
-    return this.metrics.every((metric) => register.getSingleMetric(metric.name) === metric.asMetric());
+    return this.names.every((name, n) => register.getSingleMetric(name) === this.metrics[n]!.asMetric());
   }
 
   private register(register: Registry): void {
@@ -134,26 +137,30 @@ export class RegisterMetrics {
   }
 
   private processGauges(key: keyof typeof PROCESS_GAUGES): Sample[] {
-    return summed(
+    return oneOfEach(
       [...this.apps].flatMap((app) =>
         Array.from(app.measured(key), ([queue, value]) => ({ labels: { queue }, value })),
       ),
+      add,
     );
   }
 
   private async fleetGauges(key: keyof typeof FLEET_GAUGES): Promise<Sample[]> {
     const figures = await Promise.all(Array.from(this.apps, (app) => app.fleet()));
     const samples = figures.flatMap((each) => (each ? fleetSamples(key, each) : []));
-    return summed(samples);
+    // Apps that have stores of their own have jobs of their own, but none of these has waited for longer.
+    return oneOfEach(samples, key === 'oldest' ? Math.max : add);
   }
 }
 
+const add = (one: number, other: number): number => one + other;
+
 /** Two lines with the same labels would be an error. */
-function summed(samples: readonly Sample[]): Sample[] {
-  const sums = new Map<string, Sample>();
+function oneOfEach(samples: readonly Sample[], together: (one: number, other: number) => number): Sample[] {
+  const byLabels = new Map<string, Sample>();
   for (const { labels, value } of samples) {
     const key = JSON.stringify(labels);
-    sums.set(key, { labels, value: value + (sums.get(key)?.value ?? 0) });
+    byLabels.set(key, { labels, value: together(value, byLabels.get(key)?.value ?? 0) });
   }
-  return [...sums.values()];
+  return [...byLabels.values()];
 }
