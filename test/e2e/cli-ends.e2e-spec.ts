@@ -53,6 +53,13 @@ describe('the command line without a store', () => {
     }
   });
 
+  it('[M4] ends with the same code when nobody reads why', async () => {
+    const child = spawn(process.execPath, [CLI_FILE, 'status'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.destroy();
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(2);
+  });
+
   it('[M4] says it as JSON with --json', async () => {
     const { code, stdout, stderr } = await runCli(['status', '--json']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
