@@ -78,6 +78,9 @@ describe.each(backends)('what processes declare, on $name', (backend) => {
     await ledger.put('declared-limits', 'odder', 'x');
     await ledger.put('declared-options', 'fleet', {
       lease: 'long',
+      // More than a timer, or the store, can measure.
+      unknownTaskGrace: 2 ** 31,
+      keepFor: 1e300,
       defaultQueue: 'gone',
       results: { files: '/nowhere' },
     });

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { SETTINGS_VARIABLE, type CliAppJobs, type CliAppSettings } from '../fixtures/cli-app-settings.js';
-import { backends, embeddedIn, ownNamespace, uniqueNamespace } from '../support/backends.js';
+import { backends, embeddedIn, ownNamespace, redisUrl, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture } from '../support/child-process.js';
 import { callCli, CLI_FILE, runCli, spawnCli, type CliAnswer } from '../support/cli.js';
 import { itIf } from '../support/test-form.js';
@@ -50,6 +51,13 @@ describe('the command line without a store', () => {
       expect(stderr).toMatch(message);
       expect(stderr).not.toContain('secret');
     }
+  });
+
+  it('[M4] ends with the same code when nobody reads why', async () => {
+    const child = spawn(process.execPath, [CLI_FILE, 'status'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.destroy();
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(2);
   });
 
   it('[M4] says it as JSON with --json', async () => {
@@ -159,11 +167,25 @@ describe.each(backends)('how the command line ends on $name', (backend) => {
     }
   });
 
-  it('[M4] with 4 where there are no tables, or with nothing where none are needed', async () => {
-    const { code, stdout, stderr } = await runCli(['fleet'], { ...where, JOBS_NAMESPACE: 'other_app' });
-    const needsTables = backend.name !== 'redis';
-    expect({ code, isEmpty: stdout === '' }).toEqual({ code: needsTables ? 4 : 0, isEmpty: needsTables });
-    expect(stderr.includes('"other_app"')).toBe(needsTables);
+  it('[M4] with 4 where nobody has ever worked, for each command', async () => {
+    for (const args of [['fleet'], ['why', ids.failed], ['limits'], ['purge', 'bulk', '--yes']]) {
+      const { code, stdout, stderr } = await runCli(args, { ...where, JOBS_NAMESPACE: 'other_app' });
+      expect({ args, code, stdout }).toEqual({ args, code: 4, stdout: '' });
+      expect(stderr).toMatch(/There are no jobs .*"other_app".*--namespace/);
+    }
+  });
+
+  itIf(backend.name === 'redis', '[M4] without a trace where nobody has ever worked', async () => {
+    const namespace = uniqueNamespace();
+    const redis = new Redis(redisUrl());
+    try {
+      for (const args of [['fleet'], ['why', ids.failed], ['dead-letters'], ['fleet', 'active', '--queues', 'bulk']]) {
+        await runCli(args, { ...where, JOBS_NAMESPACE: namespace });
+        expect([args, await redis.keys(`*${namespace}*`)]).toEqual([args, []]);
+      }
+    } finally {
+      redis.disconnect();
+    }
   });
 
   itIf(backend.name === 'embedded', '[M4] with 4 while an app has the store open', async () => {

@@ -54,9 +54,11 @@ export class JobsWorker extends Worker {
     await this.endsFetching();
   }
 
-  /** Of one that is paused or closing. */
+  /** Of one that is paused or closing; one that is resumed meanwhile may fetch without end. */
   async endsFetching(): Promise<void> {
-    while (this.fetches > 0 || this.ends.areUnanswered) await sleep(LOOK_AT_FETCHES_EVERY, undefined, { ref: false });
+    while ((this.isPaused() || this.closing) && (this.fetches > 0 || this.ends.areUnanswered)) {
+      await sleep(LOOK_AT_FETCHES_EVERY, undefined, { ref: false });
+    }
   }
 
   /** BullMQ would notice when a job ends, which may take hours. */

@@ -53,6 +53,7 @@ export class JobsSession {
     try {
       const declared = await read(backend, resolved);
       const queues = [...new Set([...declared.queues, ...named])].sort();
+      if (queues.length === 0) throw nothingIn(resolved.namespace);
       const app = await boot(backend, optionsOf(own, declared, queues));
       for (const [name, rule] of declared.limits) app.get(RateLimits).declare(name, rule);
       return new JobsSession(app, app.get(JobsService), queues);
@@ -91,12 +92,21 @@ export class JobsSession {
 async function open(options: ResolvedJobsOptions): Promise<QueueBackend> {
   try {
     const { connection, namespace } = options;
-    if (connection.kind !== 'embedded') return await openBackend(options, SILENT);
+    if (connection.kind !== 'embedded') return await openBackend(options, SILENT, true);
     const { EmbeddedBackend } = await import('../backend/embedded/embedded-backend.js');
     return await EmbeddedBackend.visit({ dataDir: connection.dataDir, namespace, lockGrace: 0, logger: SILENT });
   } catch (error) {
     throw explained(error as Error, options.namespace);
   }
+}
+
+/** A name that was misspelled must not look like a fleet that is at rest. */
+function nothingIn(namespace: string): CliError {
+  return new CliError(
+    `There are no jobs in the namespace "${namespace}": no process has ever said there which queues it has. Is it the ` +
+      'right one (--namespace)? If its processes are of a version that does not say so, name their queues with --queues.',
+    EXIT_CODES.unavailable,
+  );
 }
 
 /** What a store says that does not let anybody in is no failure of the command. */

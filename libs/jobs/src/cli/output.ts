@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty';
-import { printable, withoutSecrets } from './printable.js';
+import { printable, printableJson, withoutSecrets } from './printable.js';
 import { listOf, tableOf, type Column } from './table.js';
 
 type Stream = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY'>>;
@@ -23,7 +23,7 @@ export class Output {
 
   /** The whole answer for a script; nothing for people. */
   json(value: unknown): void {
-    if (this.isJson) this.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+    if (this.isJson) this.stdout.write(`${printableJson(JSON.stringify(value, undefined, 2))}\n`);
   }
 
   /** For people. What comes of the store is made harmless here. */
@@ -48,7 +48,7 @@ export function reportError(error: unknown, exitCode: number, json: boolean, std
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
   const said = withoutSecrets(message.replace(/^nestjs-jobs: |^error: /, ''));
   const text = json
-    ? JSON.stringify({ error: { name, message: said, exitCode } })
+    ? printableJson(JSON.stringify({ error: { name, message: said, exitCode } }))
     : `nestjs-jobs: ${said.split('\n').map(printable).join('\n')}`;
   stderr.write(`${text}\n`);
 }

@@ -1,4 +1,4 @@
-import { printable, widthOf, withoutSecrets } from './printable.js';
+import { printable, printableJson, widthOf, withoutSecrets } from './printable.js';
 
 describe('what the command line prints', () => {
   it.each([
@@ -9,6 +9,14 @@ describe('what the command line prints', () => {
     ['letters of all kinds', 'Grüße 東京 🎉', 'Grüße 東京 🎉'],
   ])('makes %s harmless', (_what, text, shown) => {
     expect(printable(text)).toBe(shown);
+  });
+
+  it('[M4] escapes in JSON what JSON lets stand, and changes no value', () => {
+    const value = { name: 'a\u009b2Jb\u007f\u202ec\u2028d\u001b', other: 'Grüße 🎉 \\u009b' };
+    const json = printableJson(JSON.stringify(value, undefined, 2));
+    expect(JSON.parse(json)).toEqual(value);
+    expect(json).not.toMatch(/[\u007f-\u009f\u2028\u202e]/);
+    expect(json.split('\n')).toHaveLength(4);
   });
 
   it.each([

@@ -12,6 +12,13 @@ export function printable(text: string): string {
   });
 }
 
+/** JSON as it is, with what commands the terminal escaped: JSON itself lets some of it stand. @internal */
+export function printableJson(json: string): string {
+  return json.replaceAll(COMMANDS, (found) =>
+    found === '\n' ? found : `\\u${found.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
+}
+
 /** Columns that it takes on a terminal, as far as that can be known. @internal */
 export function widthOf(text: string): number {
   let width = 0;

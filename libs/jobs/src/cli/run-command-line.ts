@@ -11,6 +11,8 @@ export async function beCommandLine(): Promise<void> {
   // What `ps` shows of a command line with a password in it, from now on.
   process.title = 'nestjs-jobs';
   process.stdout.on('error', endWithReader);
+  // Nobody reads why it ends as it does: the exit code says it still.
+  process.stderr.on('error', () => {});
   process.exitCode = await runCommandLine(process.argv.slice(2), process);
   setTimeout(() => process.exit(), LONGEST_END).unref();
 }

@@ -34,14 +34,22 @@ class Asked {
   private readonly askedAt = performance.now();
   private finish!: () => void;
 
-  /** @param expected - ids of those whose answers are waited for. */
-  constructor(private readonly expected: readonly string[]) {
+  /**
+   * @param expected - ids of those whose answers are waited for.
+   * @param isForAll - others may answer too: those that have not told of themselves yet.
+   */
+  constructor(
+    private readonly expected: readonly string[],
+    private readonly isForAll: boolean,
+  ) {
     this.isAnswered = new Promise((resolve) => (this.finish = resolve));
     this.look();
   }
 
   take(answer: FleetAnswer): void {
     if (this.answers.has(answer.process)) return;
+    // Nobody refuses for another.
+    if (!this.isForAll && !this.expected.includes(answer.process)) return;
     this.answers.set(answer.process, { ...answer, took: Math.round(performance.now() - this.askedAt) });
     this.look();
   }
@@ -114,7 +122,10 @@ export class FleetAsker {
     if (to?.length === 0) return new Map();
     const deadline = Date.now() + timeout;
     await settlesWithin(timeout, this.listen().inEffect);
-    const asked = new Asked(expected.map(({ id }) => id));
+    const asked = new Asked(
+      expected.map(({ id }) => id),
+      to === undefined,
+    );
     const id = randomUUID();
     this.asked.set(id, asked);
     try {

@@ -3,7 +3,7 @@ import type { LimitRule } from '../backend/limits.js';
 import type { Ledger, LedgerValue } from '../backend/ledger.js';
 import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import type { JobsModuleOptions } from '../options/jobs-options.js';
-import { isPlainObject, QUEUE_NAME } from '../options/option-reader.js';
+import { isPlainObject, LONGEST_EXPIRY, LONGEST_TIMER, QUEUE_NAME } from '../options/option-reader.js';
 import { DECLARED_LIMITS, DECLARED_OPTIONS, DECLARED_QUEUES, FLEET_OPTIONS } from './fleet-declarations.js';
 import { PROCESSES, readProcess } from './process-record.js';
 
@@ -54,9 +54,14 @@ function isRule(value: unknown): value is LimitRule & LedgerValue {
 
 function sharedOptions(value: LedgerValue | undefined, queues: ReadonlySet<string>): SharedOptions {
   const said = isPlainObject(value) ? value : {};
-  const number = (key: string): number | undefined => (isPositive(said[key]) ? said[key] : undefined);
-  const [keepFor, keepFailedFor, maxSize] = [number('keepFor'), number('keepFailedFor'), number('maxPayloadSize')];
-  const [lease, unknownTaskGrace] = [number('lease'), number('unknownTaskGrace')];
+  // What the options refuse would make every command one that cannot be followed.
+  const number = (key: string, most: number): number | undefined => {
+    const value = said[key];
+    return isPositive(value) && value <= most ? value : undefined;
+  };
+  const [keepFor, keepFailedFor] = [number('keepFor', LONGEST_EXPIRY), number('keepFailedFor', LONGEST_EXPIRY)];
+  const maxSize = number('maxPayloadSize', Number.MAX_SAFE_INTEGER);
+  const [lease, unknownTaskGrace] = [number('lease', LONGEST_TIMER), number('unknownTaskGrace', LONGEST_TIMER)];
   const defaultQueue = [said['defaultQueue'], 'default', ...queues].find((name) => queues.has(name as string));
   return {
     ...(defaultQueue !== undefined && { defaultQueue: defaultQueue as string }),

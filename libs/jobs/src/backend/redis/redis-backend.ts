@@ -82,6 +82,7 @@ export class RedisBackend implements QueueBackend {
     private readonly target: string | RedisOptions | Redis | Cluster,
     namespace: string,
     logger: BackendLogger,
+    private readonly isVisitor = false,
   ) {
     // One hash tag for the whole namespace: BullMQ's scripts touch keys of several queues.
     this.prefix = `{${namespace}}`;
@@ -114,7 +115,9 @@ export class RedisBackend implements QueueBackend {
   }
 
   createQueue(name: string): Queue {
-    return new Queue(name, { ...this.baseOptions(this.producer), settings: { repeatStrategy } });
+    // BullMQ writes its version into each queue that it is asked for, also into one that there is not.
+    const skipMetasUpdate = this.isVisitor;
+    return new Queue(name, { ...this.baseOptions(this.producer), skipMetasUpdate, settings: { repeatStrategy } });
   }
 
   createQueueIn(): Queue {
