@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Provider } from '@nestjs/common';
 import { JobsRunner, taskContract, type JobsModuleOptions } from 'nestjs-jobs';
+import { WorkerControl } from '../../libs/jobs/src/worker/worker-control.js';
 import { backends, embeddedIn, ownNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
@@ -55,6 +56,8 @@ describe.each(backends)('why a job does not run after a deploy, on $name', (back
     await jobs.enqueue(hold, 'keeps it from ending');
     await entered;
     const drained = app.get(JobsRunner).drain();
+    // What was being fetched meanwhile begins still.
+    await app.get(WorkerControl).endsFetching();
     const job = await jobs.enqueue(echo, 'too late');
     const process = (await jobs.fleet.processes())[0]!.id;
     await eventually(async () => {
