@@ -1,78 +1,12 @@
 import { jest } from '@jest/globals';
-import { Injectable } from '@nestjs/common';
-import {
-  JobsRunner,
-  JobsService,
-  ProcessRefusedError,
-  Task,
-  task,
-  type FleetProcess,
-  type JobsModuleOptions,
-} from 'nestjs-jobs';
+import { JobsRunner, ProcessRefusedError } from 'nestjs-jobs';
 import { WindowedQueueBackend } from '../../libs/jobs/src/backend/sql/windowed-queue-backend.js';
 import { Watchdog } from '../../libs/jobs/src/worker/watchdog.js';
 import { WorkerWatch } from '../../libs/jobs/src/worker/worker-watch.js';
-import { backends, uniqueNamespace, type TestBackend } from '../support/backends.js';
+import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
-import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
-import { signal, type Signal } from '../support/signals.js';
-
-@Injectable()
-class Lanes {
-  static gate: Signal;
-  static running = 0;
-  static most = 0;
-  static ran: string[] = [];
-
-  static reset(): void {
-    Lanes.gate = signal();
-    Lanes.running = Lanes.most = 0;
-    Lanes.ran = [];
-  }
-
-  @Task({ name: 'lanes.gated', queue: 'lanes' })
-  async gated(): Promise<void> {
-    Lanes.most = Math.max(Lanes.most, ++Lanes.running);
-    await Lanes.gate.reached;
-    Lanes.running--;
-  }
-
-  @Task({ name: 'lanes.quick', queue: 'lanes' })
-  async quick(text: string): Promise<string> {
-    Lanes.most = Math.max(Lanes.most, ++Lanes.running);
-    Lanes.ran.push(text);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    Lanes.running--;
-    return text;
-  }
-
-  @Task({ name: 'lanes.elsewhere', queue: 'other' })
-  elsewhere(): void {}
-}
-
-const gated = task(Lanes, 'gated');
-const quick = task(Lanes, 'quick');
-const elsewhere = task(Lanes, 'elsewhere');
-
-function start(backend: TestBackend, options: JobsModuleOptions = {}): Promise<JobsApp> {
-  const queues = { lanes: { concurrency: 2 }, other: {}, ...options.queues };
-  return startJobsApp({ backend, providers: [Lanes], options: { ...options, queues } });
-}
-
-async function idOf(jobs: JobsService): Promise<string> {
-  const [process] = await eventually(async () => {
-    const processes = await jobs.fleet.processes();
-    return processes.length === 1 && processes;
-  });
-  return process!.id;
-}
-
-async function run(jobs: JobsService, texts: string[]): Promise<string[]> {
-  const handles = await jobs.enqueueMany(texts.map((text) => ({ task: quick, payload: text })));
-  return Promise.all(handles.map((handle) => handle.result({ timeout: '1m' })));
-}
-
-const numbers = (count: number): string[] => Array.from({ length: count }, (_, n) => `n${n}`);
+import type { JobsApp } from '../support/jobs-app.js';
+import { elsewhere, gated, idOf, Lanes, numbers, quick, run, start } from '../support/lanes.js';
 
 beforeEach(() => Lanes.reset());
 
@@ -257,94 +191,6 @@ if (sql.length > 0) {
       Lanes.gate.reach();
       await eventually(async () => expect(await app.jobs.fleet.active()).toEqual([]));
       await app.close();
-    });
-  });
-}
-
-// An embedded store has one process at a time, and `describe.each` refuses an empty table.
-const shared = backends.filter(({ name }) => name !== 'embedded');
-if (shared.length > 0) {
-  describe.each(shared)('control of several processes on $name', (backend) => {
-    const apps: JobsApp[] = [];
-    afterEach(async () => {
-      Lanes.gate.reach();
-      await Promise.all(apps.splice(0).map((app) => app.close()));
-    });
-
-    async function startTwo(first: JobsModuleOptions, second: JobsModuleOptions): Promise<[JobsApp, JobsApp]> {
-      const namespace = uniqueNamespace();
-      const one = await start(backend, { namespace, ...first });
-      apps.push(one);
-      const two = await start(backend, { namespace, ...second });
-      apps.push(two);
-      return [one, two];
-    }
-
-    async function processesOf(jobs: JobsService): Promise<[FleetProcess, FleetProcess]> {
-      return eventually(async () => {
-        const processes = await jobs.fleet.processes();
-        return processes.length === 2 && (processes as [FleetProcess, FleetProcess]);
-      });
-    }
-
-    it('[M5] one that is paused leaves its share to the other, at once', async () => {
-      const [one] = await startTwo({}, {});
-      const [first] = await processesOf(one.jobs);
-      await one.jobs.fleet.pauseProcess(first.id);
-      const texts = numbers(100);
-      expect(await run(one.jobs, texts)).toEqual(texts);
-      await one.jobs.enqueueMany(Array.from({ length: 4 }, () => ({ task: gated })));
-      await eventually(() => expect(Lanes.running).toBe(2));
-      const [, second] = await processesOf(one.jobs);
-      expect((await one.jobs.fleet.active()).map(({ process }) => process)).toEqual([second.id, second.id]);
-      await one.jobs.fleet.resumeProcess(first.id);
-      await eventually(() => expect(Lanes.running).toBe(4));
-    });
-
-    it('[M5] another concurrency is that of one process, or of all', async () => {
-      const [one] = await startTwo({}, {});
-      const [first] = await processesOf(one.jobs);
-      await one.jobs.enqueueMany(Array.from({ length: 12 }, () => ({ task: gated })));
-      await eventually(() => expect(Lanes.running).toBe(4));
-      await one.jobs.fleet.setConcurrency('lanes', 4, { process: first.id });
-      await eventually(() => expect(Lanes.running).toBe(6));
-      expect(await one.jobs.fleet.setConcurrency('lanes', 5)).toHaveLength(2);
-      await eventually(() => expect(Lanes.running).toBe(10));
-    });
-
-    it('[C4] the global concurrency holds over processes with 8 and with 32 slots, under load', async () => {
-      const lanes = { globalConcurrency: 6 };
-      const [one] = await startTwo(
-        { queues: { lanes: { concurrency: 8, ...lanes } } },
-        { queues: { lanes: { concurrency: 32, ...lanes } } },
-      );
-      const texts = numbers(400);
-      expect(await run(one.jobs, texts)).toEqual(texts);
-      expect(Lanes.most).toBeLessThanOrEqual(6);
-      expect(Lanes.most).toBeGreaterThan(1);
-      expect(Lanes.ran).toHaveLength(400);
-    });
-
-    it('[C4] what was set at run time stays until the code declares otherwise', async () => {
-      const namespace = uniqueNamespace();
-      const boot = async (globalConcurrency?: number): Promise<JobsApp> => {
-        const lanes = { concurrency: 2, ...(globalConcurrency !== undefined && { globalConcurrency }) };
-        const app = await start(backend, { namespace, queues: { lanes } });
-        apps.push(app);
-        return app;
-      };
-      const limit = (app: JobsApp): Promise<number | undefined> => app.jobs.fleet.globalConcurrency('lanes');
-      const first = await boot(5);
-      await eventually(async () => expect(await limit(first)).toBe(5));
-      await first.jobs.fleet.setGlobalConcurrency('lanes', 7);
-      const again = await boot(5);
-      await run(again.jobs, ['one']);
-      expect(await limit(again)).toBe(7);
-      const other = await boot(6);
-      await eventually(async () => expect(await limit(other)).toBe(6));
-      const without = await boot();
-      await run(without.jobs, ['two']);
-      expect(await limit(without)).toBe(6);
     });
   });
 }
