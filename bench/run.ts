@@ -16,7 +16,6 @@ import { failing } from './failing.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
 import { live } from './live.js';
-import { observe } from './observe.js';
 import { once } from './once.js';
 import { overhead } from './overhead.js';
 import { scale } from './scale.js';
@@ -34,7 +33,6 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   canvas,
   schedules,
   live,
-  observe,
   boot,
   idle,
 };
@@ -47,11 +45,10 @@ ${Object.entries(BENCHES)
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
   --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once, canvas,
-                    schedules, live, observe)
+                    schedules, live)
   --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once, canvas,
                     schedules)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once, live, observe),
-                    or schedules
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once, live), or schedules
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

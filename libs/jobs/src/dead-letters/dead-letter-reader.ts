@@ -101,8 +101,7 @@ export class DeadLetterReader {
     return job;
   }
 
-  /** Those that failed before (ms since the epoch) are to be removed, and none any more. */
-  keptSince(): number {
+  private keptSince(): number {
     return Math.max(0, Date.now() - Math.ceil(this.options.keepFailedFor / 1_000) * 1_000);
   }
 }

@@ -1,2 +1,0 @@
-/** That of package.json. @internal */
-export const LIBRARY_VERSION = '0.1.0';
