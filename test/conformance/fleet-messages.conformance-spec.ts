@@ -200,6 +200,16 @@ describe.each(backends)('messages of the fleet on $name', ({ connection, name })
     expect(closed.received).toEqual([]);
   });
 
+  it('[C8] keep no process alive that has closed', async () => {
+    const alive = (): string[] => process.getActiveResourcesInfo();
+    const timers = (): number => alive().filter((resource) => resource === 'Timeout').length;
+    const before = timers();
+    await listen(one, 'c');
+    for (const end of cleanUp.splice(0)) await end();
+    await eventually(() => !alive().includes('TCPSocketWrap') && !alive().includes('MessagePort'));
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+
   if (name === 'postgres') {
     it('take the one connection that listens, and none before somebody does', async () => {
       const application_name = namespace.slice(0, 40);

@@ -64,11 +64,13 @@ export class RedisMessageLine implements MessageLine {
   private async listenOn(client: Redis, listener: LineListener, ended: AbortSignal): Promise<boolean> {
     const dropped = new AbortController();
     const drop = (): void => {
+      // Of one that is closed, ioredis would wait two seconds for the end, and the process with it.
+      if (dropped.signal.aborted) return;
       dropped.abort();
       disconnect(client);
     };
     client.on('error', (error: Error) => this.explain(error));
-    client.once('end', drop);
+    client.once('end', () => dropped.abort());
     client.on('message', (_channel, payload) => !ended.aborted && listener.onPayload(payload));
     ended.addEventListener('abort', drop, { once: true });
     try {
