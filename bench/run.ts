@@ -16,6 +16,7 @@ import { failing } from './failing.js';
 import { idle } from './idle.js';
 import { latency } from './latency.js';
 import { live } from './live.js';
+import { observe } from './observe.js';
 import { once } from './once.js';
 import { overhead } from './overhead.js';
 import { scale } from './scale.js';
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   canvas,
   schedules,
   live,
+  observe,
   boot,
   idle,
 };
@@ -45,10 +47,11 @@ ${Object.entries(BENCHES)
 
   --backends LIST   other ones of ${STORE_NAMES.join(', ')}, with commas
   --rows LIST       only these rows of the table (overhead, enqueue, scale, failing, cancel, once, canvas,
-                    schedules, live)
+                    schedules, live, observe)
   --variants LIST   only these variants, and raw (overhead, enqueue, scale, latency, failing, cancel, once, canvas,
                     schedules)
-  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once, live), or schedules
+  --jobs N          timed jobs of one measurement (overhead, enqueue, latency, failing, cancel, once, live, observe),
+                    or schedules
   --rounds N        how often everything is measured; the median counts
   --durable         Redis and Postgres answer only when what was written is on disk`;
 

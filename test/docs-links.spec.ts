@@ -3,7 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const GUIDES = readdirSync(resolve(ROOT, 'docs')).map((file) => `docs/${file}`);
+const GUIDES = readdirSync(resolve(ROOT, 'docs'))
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => `docs/${file}`);
 const PAGES = [
   'README.md',
   'CONTRIBUTING.md',

@@ -13,6 +13,8 @@ export interface Consumption {
   /** Jobs that come before the timed ones. */
   readonly warmUp: number;
   readonly jobs: number;
+  /** Of this library's. */
+  readonly metrics?: boolean;
 }
 
 serveParent(async (consumption: Consumption): Promise<Measurement> => {
@@ -23,11 +25,14 @@ serveParent(async (consumption: Consumption): Promise<Measurement> => {
   return measurement;
 });
 
-async function start({ worker, store, concurrency }: Consumption, meter: Meter): Promise<() => Promise<void>> {
+async function start(
+  { worker, store, concurrency, metrics = false }: Consumption,
+  meter: Meter,
+): Promise<() => Promise<void>> {
   if (worker === 'raw') {
     return startRawWorkers(store, { queues: [QUEUE], concurrency }, async (_job, _token) => meter.count());
   }
   if (worker === 'nestjs-bullmq') return startNestjsBullmqApp(store.location, { meter, concurrency });
-  const app = await startNoopApp(store, { host: worker, meter, concurrency, workers: true });
+  const app = await startNoopApp(store, { host: worker, meter, concurrency, workers: true, metrics });
   return () => app.close();
 }

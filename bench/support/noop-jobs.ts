@@ -22,6 +22,7 @@ import {
   type JobsConnection,
   type WorkersOption,
 } from '../../libs/jobs/src/index.js';
+import { JobsMetricsModule } from '../../libs/jobs/src/metrics/index.js';
 import { Meter } from './meter.js';
 import { NAMESPACE, type StoreAddress } from './stores.js';
 
@@ -150,26 +151,30 @@ interface NoopAppSettings {
   readonly meter: Meter;
   readonly concurrency: number;
   readonly workers: WorkersOption;
+  /** Another one than that of all jobs. */
+  readonly namespace?: string;
+  readonly metrics?: boolean;
 }
 
 /** A real Nest app with one task that does nothing but count. */
 export async function startNoopApp(store: StoreAddress, settings: NoopAppSettings): Promise<INestApplicationContext> {
-  const { host, meter, concurrency, workers } = settings;
+  const { host, meter, concurrency, workers, namespace = NAMESPACE, metrics = false } = settings;
   const jobs = JobsModule.forRoot({
     connection: connectionOf(store),
-    namespace: NAMESPACE,
+    namespace,
     queues: { [QUEUE]: { concurrency } },
     workers,
   });
   class NoopModule {}
   const providers = [HOSTS[host], { provide: Meter, useValue: meter }];
-  const module = { module: NoopModule, providers, imports: [jobs] };
+  const imports = metrics ? [jobs, JobsMetricsModule.forRoot()] : [jobs];
+  const module = { module: NoopModule, providers, imports };
   return NestFactory.createApplicationContext(module, { logger: ['error'] });
 }
 
 /** Enqueues jobs that no worker takes yet. */
-export async function enqueueNoops(store: StoreAddress, count: number): Promise<void> {
-  const settings = { host: 'ours', meter: new Meter(1, 1), concurrency: 1, workers: false } as const;
+export async function enqueueNoops(store: StoreAddress, count: number, namespace = NAMESPACE): Promise<void> {
+  const settings = { host: 'ours', meter: new Meter(1, 1), concurrency: 1, workers: false, namespace } as const;
   const app = await startNoopApp(store, settings);
   const jobs = app.get(JobsService);
   const noop = task(BareTasks, 'run');

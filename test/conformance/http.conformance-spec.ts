@@ -176,6 +176,7 @@ describe.each(httpServers)('HTTP on $name', (platform) => {
         status: 'down',
         backend: backend.name,
         reasons: ['this process is shutting down'],
+        problems: [{ kind: 'draining', status: 'down', message: 'this process is shutting down' }],
         watchdogRestarts: 0,
       });
       await draining.app.close();

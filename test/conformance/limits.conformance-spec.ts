@@ -424,6 +424,30 @@ describe.each(backends)('limits on $name', ({ name: backendName, connection }) =
     for (let n = 0; n < 10; n++) await granted(whole, by);
   });
 
+  it('[M4] shows what was said of a limit at run time, and of no other', async () => {
+    const [bucket, other] = [newBucket('tenant'), newBucket()];
+    const nothing = { pausedUntil: undefined, change: undefined, factor: 1 };
+    expect(await limits().look(bucket)).toEqual(nothing);
+    await limits().pause(bucket, HOUR);
+    await limits().change(bucket.name, { limit: 7, period: 1_000, burst: 3 });
+    const seen = await limits().look(bucket);
+    expect(seen).toMatchObject({ change: { limit: 7, period: 1_000, burst: 3 }, factor: 1 });
+    // By clocks that need not be the same.
+    expect(Math.abs(seen.pausedUntil! - Date.now() - HOUR)).toBeLessThan(HOUR / 2);
+    const { ticket } = await limited(bucket, rule(1, 1_000));
+    expect(Math.abs(ticket!.at - seen.pausedUntil!)).toBeLessThan(2);
+    expect(await limits().look({ ...bucket, key: 'another' })).toEqual({ ...seen, pausedUntil: undefined });
+    expect(await limits().look(other)).toEqual(nothing);
+    await limits().scale(0.25);
+    expect((await limits().look(other)).factor).toBe(0.25);
+    await limits().scale(1);
+    await limits().change(bucket.name, undefined);
+    expect((await limits().look(bucket)).change).toBeUndefined();
+    const soon = newBucket();
+    await limits().pause(soon, 20);
+    await eventually(async () => (await limits().look(soon)).pausedUntil === undefined);
+  });
+
   it('[L1] leaves nothing behind of a bucket that says nothing any more', async () => {
     const bucket = newBucket();
     const by = rule(1_000, 1_000);

@@ -1,4 +1,4 @@
-import type { Holding, Line, Waiting } from '../../libs/jobs/src/backend/lines.js';
+import type { Holding, Line, LineSeen, Waiting } from '../../libs/jobs/src/backend/lines.js';
 import { openBackend } from '../../libs/jobs/src/backend/open-backend.js';
 import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
 import { resolveOptions } from '../../libs/jobs/src/options/resolve-options.js';
@@ -178,6 +178,49 @@ describe.each(backends)('lines on $name', ({ connection }) => {
     });
     expect(woken.filter((id) => id !== 'c')).toEqual(['d']);
     expect(await backend.lines.isCalled(room, 'e')).toBe(false);
+  });
+
+  it('[M4] shows who holds places and how many stand before a waiter, and changes nothing by that', async () => {
+    const room = line(2);
+    const look = (at: Line, { turn }: Waiting, id: string): Promise<LineSeen> => backend.lines.look(at, id, turn!);
+    const before = Date.now();
+    const a = await hold(room, 'a', LONG);
+    await hold(room, 'b', 2 * LONG);
+    const [c, d, e] = [await wait(room, 'c'), await wait(room, 'd'), await wait(room, 'e')];
+    const seen = await look(room, e, 'e');
+    expect(seen).toMatchObject({ held: 2, ahead: 2, isCalled: false });
+    expect(seen.holders.map(({ id }) => id)).toEqual(['a', 'b']);
+    // By clocks that need not be the same.
+    expect(Math.abs(seen.holders[0]!.expiresAt - before - LONG)).toBeLessThan(LONG / 2);
+    expect(await look(room, c, 'c')).toMatchObject({ ahead: 0, isCalled: false });
+
+    await backend.lines.free(room, 'a', a.fencingToken);
+    // It has not come yet, and will.
+    expect(await look(room, d, 'd')).toMatchObject({ held: 1, ahead: 1, isCalled: false });
+    expect(await look(room, c, 'c')).toMatchObject({ held: 1, ahead: 0, isCalled: true });
+    expect(await look(line(), c, 'c')).toEqual({ holders: [], held: 0, ahead: 0, isCalled: false });
+    expect(await wait(room, 'e')).toMatchObject({ ahead: 1, turn: e.turn });
+  });
+
+  it('[M4] shows neither places that expired nor waiters that were called and did not come', async () => {
+    const room = line(1, 20);
+    const a = await hold(room, 'a');
+    const [b, c] = [await wait(room, 'b'), await wait(room, 'c')];
+    await backend.lines.free(room, 'a', a.fencingToken);
+    await eventually(async () => (await backend.lines.look(room, 'c', c.turn!)).ahead === 0);
+    expect(await backend.lines.look(room, 'b', b.turn!)).toEqual({ holders: [], held: 0, ahead: 0, isCalled: false });
+    const other = line();
+    await hold(other, 'dead', 20);
+    await eventually(async () => (await backend.lines.look(other, 'c', 1)).held === 0);
+    expect((await backend.lines.look(other, 'c', 1)).holders).toEqual([]);
+  });
+
+  it('[M4] shows the first of many holders, and how many there are', async () => {
+    const room = line(20);
+    for (let n = 0; n < 20; n++) await hold(room, `holder-${n}`, LONG + n * LONG);
+    const { holders, held } = await backend.lines.look(room, 'nobody', 1);
+    expect(held).toBe(20);
+    expect(holders.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, (_, n) => `holder-${n}`));
   });
 
   it.each([1, 8, 32])(

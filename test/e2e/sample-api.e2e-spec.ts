@@ -133,6 +133,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
     for (const path of ['/health', '/health/ready', '/health/live']) {
       const response = await fetch(api.url + path);
       expect([path, response.status]).toEqual([path, 200]);
+      expect(await response.json()).toMatchObject({ status: 'ok', details: { jobs: { status: 'up' } } });
     }
     const document = (await (await fetch(`${api.url}/docs-json`)).json()) as { paths: Record<string, unknown> };
     expect(Object.keys(document.paths)).toEqual(
@@ -146,6 +147,27 @@ describe.each(backends)('the sample API on $name', (backend) => {
       ]),
     );
     expect((await fetch(`${api.url}/docs`)).status).toBe(200);
+  });
+
+  it.each([
+    ['everyone', {}, ['', 'Bearer wrong', 'Bearer a token of the tests']],
+    ['nobody', { HEALTH_DETAILS: 'closed' }, [] as string[]],
+    [
+      'who sends the admin token',
+      { HEALTH_DETAILS: 'closed', ADMIN_TOKEN: 'a token of the tests' },
+      ['Bearer a token of the tests'],
+    ],
+  ])('[M3] shows what its health is made of to %s', async (_who, env, shownTo) => {
+    const other = await startSampleApi(backend, env);
+    for (const authorization of ['', 'Bearer wrong', 'Bearer a token of the tests']) {
+      const response = await fetch(`${other.url}/health`, { headers: { authorization } });
+      const { details } = (await response.json()) as { details?: { jobs: unknown } };
+      expect([authorization, details?.jobs]).toEqual([
+        authorization,
+        shownTo.includes(authorization) ? expect.objectContaining({ status: 'up', backend: backend.name }) : undefined,
+      ]);
+    }
+    await other.stop();
   });
 
   it('stops when it is told to, and says nothing of errors', async () => {

@@ -57,6 +57,11 @@ export class FreshApp {
     return JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
   }
 
+  /** Runs a command that a package has brought, and gives what it prints. */
+  async npx(name: string, parameters: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    return this.command('npx', ['--no-install', '--loglevel=error', name, ...parameters], env);
+  }
+
   async remove(): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -61,8 +61,18 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
     }
   });
 
+  it('brings a command line, which needs no peers to help', async () => {
+    expect(await app.npx('nestjs-jobs', ['--help'])).toMatch(/^Usage: nestjs-jobs/);
+  });
+
   it('compiles, and runs a job', async () => {
-    await app.install(store.peer, `@nestjs/terminus@^${nest}`, '@types/node@20');
+    await app.install(
+      store.peer,
+      `@nestjs/terminus@^${nest}`,
+      '@willsoto/nestjs-prometheus',
+      'prom-client',
+      '@types/node@20',
+    );
     // The settings of older CommonJS projects; what runs is compiled with those of `nest new`.
     if (type === 'commonjs') await app.compile('--noEmit', '--module', 'commonjs', '--moduleResolution', 'node10');
     await app.compile();
@@ -74,6 +84,11 @@ describe.each(apps)('the package, installed in a fresh app: $name', ({ type, nes
       result: { title: 'INSTALLED', attempt: 1 },
       polled: [200, 'succeeded'],
       health: [200, 'ok'],
+      metrics: [200, true],
     });
+
+    const place = url === undefined ? { JOBS_DATA_DIR: '.jobs' } : { JOBS_URL: url };
+    const fleet = await app.npx('nestjs-jobs', ['fleet', '--json'], { ...env, ...place });
+    expect(JSON.parse(fleet)).toMatchObject({ processes: [], stats: { queues: [{ queue: 'default' }] } });
   });
 });

@@ -1,14 +1,15 @@
 // npm test: starts what the tests need, builds what they run as child processes, runs Jest, and leaves nothing behind.
 import { writeFileSync } from 'node:fs';
 import { selectBackends, UnknownBackendError } from './backend-selection.mjs';
-import { needsBrowser } from './browser-selection.mjs';
 import { buildTargets } from './build-targets.mjs';
 import { countLine, sumOf } from './count-reporter.mjs';
 import { againAlone } from './failed-again.mjs';
 import { Interruption, InterruptedError } from './interruption.mjs';
+import { needsBrowser, needsPromtool } from './program-selection.mjs';
 import { runJest } from './run-jest.mjs';
 import { requireChromium } from './services/chromium-binary.mjs';
 import { backendServices } from './services/index.mjs';
+import { requirePromtool } from './services/promtool-binary.mjs';
 
 const USAGE_ERROR = 2;
 const NO_BUILD = '--no-build';
@@ -27,6 +28,7 @@ async function run() {
   for (const name of backends) await backendServices[name].prepare();
   const jestParameters = parameters.filter((parameter) => parameter !== NO_BUILD);
   if (needsBrowser(jestParameters)) env.JOBS_TEST_CHROMIUM = await requireChromium();
+  if (needsPromtool(jestParameters)) env.JOBS_TEST_PROMTOOL = await requirePromtool();
   if (!parameters.includes(NO_BUILD)) await buildTargets(interruption);
 
   for (const name of backends) {

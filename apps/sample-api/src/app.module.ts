@@ -7,6 +7,7 @@ import { apiJobsOptions, type EnvironmentConfig } from './config/jobs-options.js
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ImportsApiModule } from './imports/imports-api.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { PageModule } from './page/page.module.js';
 import { PaymentsApiModule } from './payments/payments-api.module.js';
 import { ReportsApiModule } from './reports/reports-api.module.js';
@@ -24,6 +25,7 @@ import { WebhooksApiModule } from './webhooks/webhooks-api.module.js';
     SchedulesApiModule,
     DeadLettersModule,
     HealthModule,
+    MetricsModule,
     // This app has no accounts: a job's id cannot be guessed, and whoever has it may read that job and its parts, watch
     // and cancel them.
     JobsHttpModule.forRoot({

@@ -4,6 +4,7 @@ import { JobsModule } from 'nestjs-jobs';
 import { EnvironmentModule } from './config/environment.module.js';
 import { type EnvironmentConfig, workerJobsOptions } from './config/jobs-options.js';
 import { ImportsTaskModule } from './imports/imports-task.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { PaymentsTaskModule } from './payments/payments-task.module.js';
 import { ReportsTaskModule } from './reports/reports-task.module.js';
 import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
@@ -15,6 +16,7 @@ import { WebhooksTaskModule } from './webhooks/webhooks-task.module.js';
     WebhooksTaskModule,
     PaymentsTaskModule,
     ImportsTaskModule,
+    MetricsModule,
     JobsModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: EnvironmentConfig) => workerJobsOptions(config),

@@ -175,6 +175,24 @@ export type { NewSchedule, ScheduleChange, ScheduleSettings } from './schedule/s
 export { Schedules, type ScheduleFilter } from './schedule/schedules.js';
 export type { JobSchedule } from './execution/job-facts.js';
 
+export type { AwaitedJob, JobExplanation, JobReason, LockHolder } from './fleet/job-explanation.js';
+export { Fleet } from './fleet/fleet.js';
+export type {
+  ActiveJob,
+  ConcurrencyOptions,
+  FleetJobsOptions,
+  FleetProcess,
+  FleetStats,
+  PauseProcessOptions,
+  PingOptions,
+  Pong,
+  ProcessOptions,
+  ProcessQueue,
+  RegisteredTask,
+  ScheduledJob,
+} from './fleet/fleet-types.js';
+export { ProcessNotAnsweringError, ProcessNotFoundError, ProcessRefusedError } from './fleet/fleet.errors.js';
+
 export { JobResults } from './results/job-results.js';
 export type { ResultReference } from './results/result-reference.js';
 export { ResultStream } from './results/result-stream.js';

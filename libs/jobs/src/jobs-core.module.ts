@@ -13,6 +13,7 @@ import { CanvasPlacer } from './canvas/canvas-placer.js';
 import { CanvasReader } from './canvas/canvas-reader.js';
 import { CanvasStarter } from './canvas/canvas-starter.js';
 import { ChildResults } from './canvas/child-results.js';
+import { Census } from './census/census.js';
 import { BackgroundWork } from './client/background-work.js';
 import { JobList } from './client/job-list.js';
 import { JobReader } from './client/job-reader.js';
@@ -27,11 +28,19 @@ import { DeadLetters } from './dead-letters/dead-letters.js';
 import { Redriver } from './dead-letters/redriver.js';
 import { JobEvents } from './events/job-events.js';
 import { ListenerExplorer } from './events/listener.explorer.js';
+import { FleetDeclarations } from './fleet/fleet-declarations.js';
+import { JobExplainer } from './fleet/explain/job-explainer.js';
+import { PictureTaker } from './fleet/explain/picture-taker.js';
 import { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } from './jobs.module-definition.js';
 import { JobResults } from './results/job-results.js';
 import { openResultStores, RESULT_STORES, type ResultStores } from './results/open-result-store.js';
 import { ResultKeeper } from './results/result-keeper.js';
 import { StoredResults } from './results/stored-results.js';
+import { Fleet } from './fleet/fleet.js';
+import { FleetAsker } from './fleet/fleet-asker.js';
+import { FleetJobs } from './fleet/fleet-jobs.js';
+import { FleetProcesses } from './fleet/fleet-processes.js';
+import { QueueControl } from './fleet/queue-control.js';
 import { IdempotentJobs } from './idempotency/idempotent-jobs.js';
 import { IdempotentRequests } from './idempotency/idempotent-requests.js';
 import { JobLimits } from './limits/job-limits.js';
@@ -131,6 +140,15 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleAlarms,
     ScheduleTurns,
     Schedules,
+    Census,
+    FleetDeclarations,
+    FleetProcesses,
+    FleetAsker,
+    FleetJobs,
+    QueueControl,
+    PictureTaker,
+    JobExplainer,
+    Fleet,
     JobsService,
   ],
   exports: [
@@ -164,6 +182,11 @@ import { TaskSettings } from './task/task.settings.js';
     ScheduleAlarms,
     ScheduleTurns,
     Schedules,
+    Census,
+    FleetDeclarations,
+    FleetProcesses,
+    QueueControl,
+    Fleet,
     JobsService,
   ],
 })

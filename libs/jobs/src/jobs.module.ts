@@ -8,6 +8,7 @@ import { TaskExecutor } from './execution/task.executor.js';
 import { FailureHandlers } from './failure/failure-handlers.js';
 import { FailureIntents } from './failure/failure-intents.js';
 import { FailureOrigins } from './failure/failure-origins.js';
+import { FleetAnswers } from './fleet/fleet-answers.js';
 import { InvalidJobsOptionsError, isPlainObject } from './options/jobs-options.error.js';
 import { JobsCoreModule } from './jobs-core.module.js';
 import type { ASYNC_OPTIONS_TYPE, OPTIONS_TYPE } from './jobs.module-definition.js';
@@ -19,8 +20,10 @@ import { ResultSweeper } from './results/result-sweeper.js';
 import { BootReport } from './worker/boot-report.js';
 import { CancelWatch } from './worker/cancel-watch.js';
 import { EventLoopLag } from './worker/event-loop-lag.js';
+import { GlobalConcurrency } from './worker/global-concurrency.js';
 import { JobsRunner } from './worker/jobs.runner.js';
 import { Watchdog } from './worker/watchdog.js';
+import { WorkerControl } from './worker/worker-control.js';
 import { WorkerPresence } from './worker/worker-presence.js';
 
 /**
@@ -59,7 +62,10 @@ import { WorkerPresence } from './worker/worker-presence.js';
     FailureHandlers,
     FailureIntents,
     BootReport,
+    WorkerControl,
     WorkerPresence,
+    GlobalConcurrency,
+    FleetAnswers,
     CancelWatch,
     Watchdog,
     EventLoopLag,

@@ -5,6 +5,7 @@ import { HealthCheck, type HealthCheckResult, HealthCheckService, TerminusModule
 import { type JobContext, JobsModule, JobsService, Task, task } from 'nestjs-jobs';
 import { JobsHealthIndicator, JobsHealthModule } from 'nestjs-jobs/health';
 import { accepted, type AcceptedJob, JobsHttpModule } from 'nestjs-jobs/http';
+import { JobsMetricsModule } from 'nestjs-jobs/metrics';
 
 @Injectable()
 class Reports {
@@ -42,8 +43,9 @@ class ReportsController {
     TerminusModule,
     JobsHealthModule,
     JobsHttpModule.forRoot(),
+    JobsMetricsModule.forRoot(),
     JobsModule.forRoot({
-      connection: process.env['JOBS_URL'] ?? { embedded: { dataDir: 'memory://' } },
+      connection: process.env['JOBS_URL'] ?? { embedded: { dataDir: '.jobs' } },
       namespace: process.env['JOBS_NAMESPACE'] ?? 'jobs',
     }),
   ],
@@ -65,6 +67,8 @@ async function run(): Promise<void> {
   const result = await app.get(JobsService).job(id).result({ timeout: '30s' });
   const polled = await answerOf(`${url}/jobs/${id}`);
   const health = await answerOf(`${url}/health`);
+  const metrics = await fetch(`${url}/metrics`);
+  const lines = await metrics.text();
   await app.close();
 
   console.log(
@@ -73,6 +77,7 @@ async function run(): Promise<void> {
       result,
       polled: [polled.status, polled.body['state']],
       health: [health.status, health.body['status']],
+      metrics: [metrics.status, /^jobs_finished_total.*outcome="succeeded".* 1$/m.test(lines)],
     }),
   );
 }

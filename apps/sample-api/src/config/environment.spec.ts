@@ -16,6 +16,7 @@ describe('parseEnvironment', () => {
       PAYMENTS_DIR: '.jobs/payments',
       PAYMENT_ANSWER_MS: 0,
       IMPORTS_DIR: '.jobs/imports',
+      HEALTH_DETAILS: 'open',
       WEBHOOK_ALLOWED_NETWORKS: [],
       WEBHOOK_PORTS: [80, 443],
       WEBHOOK_CONNECT_TIMEOUT_MS: 5_000,
@@ -23,7 +24,21 @@ describe('parseEnvironment', () => {
       WEBHOOK_ATTEMPTS: 8,
       WEBHOOK_RETRY_DELAY_MS: 5_000,
       WEBHOOK_CONCURRENCY: 20,
+      METRICS_PUBLIC: true,
     });
+  });
+
+  it.each([
+    [{ NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32) }, 'closed', false],
+    [{ METRICS_TOKEN: 'a token of the tests' }, 'open', false],
+    [{ HEALTH_DETAILS: 'closed', METRICS_PUBLIC: 'false' }, 'closed', false],
+    [
+      { NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32), HEALTH_DETAILS: 'open', METRICS_PUBLIC: 'true' },
+      'open',
+      true,
+    ],
+  ])('with %j shows health %s, and metrics to everybody: %s', (variables, health, metrics) => {
+    expect(parseEnvironment(variables)).toMatchObject({ HEALTH_DETAILS: health, METRICS_PUBLIC: metrics });
   });
 
   it('takes what is set and leaves other variables out', () => {
@@ -100,13 +115,17 @@ describe('parseEnvironment', () => {
     ['REPORTS_KEEP_DAYS', '0'],
     ['SCHEDULE_MIN_INTERVAL_MS', '999'],
     ['SCHEDULES_PER_USER', ''],
+    ['HEALTH_DETAILS', ''],
+    ['HEALTH_DETAILS', 'true'],
+    ['METRICS_PUBLIC', 'yes'],
+    ['WORKER_METRICS_PORT', ''],
   ])('refuses %s=%j', (name, value) => {
     expect(() => parseEnvironment({ [name]: value })).toThrow(
       new RegExp(`  ${name} must be .* \\(it is "${value}"\\)`),
     );
   });
 
-  it.each(['WEBHOOK_SECRET', 'ADMIN_TOKEN'])('refuses a short %s without repeating it', (name) => {
+  it.each(['WEBHOOK_SECRET', 'ADMIN_TOKEN', 'METRICS_TOKEN'])('refuses a short %s without repeating it', (name) => {
     const refusal = () => parseEnvironment({ [name]: 'tell-nobody' });
     expect(refusal).toThrow(new RegExp(`  ${name} must have at least \\d+ characters$`));
     expect(refusal).toThrow(expect.not.stringContaining('tell-nobody'));

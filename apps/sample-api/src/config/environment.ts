@@ -1,19 +1,13 @@
 import { z } from 'zod';
+import { metricsVariables } from './metrics-variables.js';
+import { port, switchValue } from './values.js';
 import { webhookVariables } from './webhook-variables.js';
 import { wholeNumber } from './whole-number.js';
 
 /** Values that an error message must not repeat. */
-const SECRETS = ['JOBS_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN'];
+const SECRETS = ['JOBS_URL', 'WEBHOOK_SECRET', 'ADMIN_TOKEN', 'METRICS_TOKEN'];
 
 const DAY = 24 * 3_600_000;
-
-const port = z.coerce
-  .number('must be a port number between 0 and 65535')
-  .int('must be a whole number')
-  .min(0, 'must be between 0 and 65535 (0 picks a free port)')
-  .max(65_535, 'must be between 0 and 65535 (0 picks a free port)');
-
-const switchValue = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true');
 
 export const JOBS_URL_FORMS = 'redis://, rediss://, postgres:// or postgresql://';
 
@@ -51,17 +45,29 @@ const variablesSchema = z.object({
   PAYMENTS_DIR: directory.default('.jobs/payments'),
   PAYMENT_ANSWER_MS: wholeNumber(0, 20_000).default(0),
   IMPORTS_DIR: directory.default('.jobs/imports'),
+  HEALTH_DETAILS: z.enum(['open', 'closed'], 'must be open or closed').optional(),
   ...webhookVariables,
+  ...metricsVariables,
 });
 
 const NUMBERS = Object.keys(variablesSchema.shape).filter((name) =>
-  /^PORT$|_(CONCURRENCY|THREADS|ATTEMPTS|DAYS|PER_USER|MS)$/.test(name),
+  /^PORT$|_(PORT|CONCURRENCY|THREADS|ATTEMPTS|DAYS|PER_USER|MS)$/.test(name),
 );
 
-export const environmentSchema = variablesSchema.refine(
-  ({ NODE_ENV, WEBHOOK_SECRET }) => NODE_ENV !== 'production' || WEBHOOK_SECRET !== undefined,
-  { path: ['WEBHOOK_SECRET'], error: 'must be set with NODE_ENV=production; the receivers of webhooks know it too' },
-);
+export const environmentSchema = variablesSchema
+  .refine(({ NODE_ENV, WEBHOOK_SECRET }) => NODE_ENV !== 'production' || WEBHOOK_SECRET !== undefined, {
+    path: ['WEBHOOK_SECRET'],
+    error: 'must be set with NODE_ENV=production; the receivers of webhooks know it too',
+  })
+  .transform(({ HEALTH_DETAILS, METRICS_PUBLIC, ...variables }) => {
+    const isProduction = variables.NODE_ENV === 'production';
+    return {
+      ...variables,
+      // Whoever tries the service sees how it is; in production somebody decides who may.
+      HEALTH_DETAILS: HEALTH_DETAILS ?? (isProduction ? 'closed' : 'open'),
+      METRICS_PUBLIC: METRICS_PUBLIC ?? (!isProduction && variables.METRICS_TOKEN === undefined),
+    };
+  });
 
 export type Environment = z.output<typeof environmentSchema>;
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { isNetwork } from '../webhooks/address-policy.js';
+import { token } from './values.js';
 import { wholeNumber } from './whole-number.js';
 
 const HOUR = 3_600_000;
 const SHORTEST_SECRET = 32;
-const SHORTEST_TOKEN = 16;
 
 const list = (text: string) => text.split(',').map((item) => item.trim());
 
@@ -32,5 +32,5 @@ export const webhookVariables = {
   WEBHOOK_ATTEMPTS: wholeNumber(1, 50).default(8),
   WEBHOOK_RETRY_DELAY_MS: wholeNumber(1, HOUR).default(5_000),
   WEBHOOK_CONCURRENCY: wholeNumber(1, 1_000).default(20),
-  ADMIN_TOKEN: z.string().min(SHORTEST_TOKEN, `must have at least ${SHORTEST_TOKEN} characters`).optional(),
+  ADMIN_TOKEN: token.optional(),
 };

@@ -3,5 +3,9 @@ import { TerminusModule } from '@nestjs/terminus';
 import { JobsHealthModule } from 'nestjs-jobs/health';
 import { HealthController } from './health.controller.js';
 
-@Module({ imports: [TerminusModule, JobsHealthModule], controllers: [HealthController] })
+const thresholds = {
+  '*': { backlog: { degraded: 1_000 }, oldest: { degraded: '15m' }, deadLetters: { degraded: 10 } },
+};
+
+@Module({ imports: [TerminusModule, JobsHealthModule.forRoot({ thresholds })], controllers: [HealthController] })
 export class HealthModule {}

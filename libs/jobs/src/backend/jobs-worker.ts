@@ -5,6 +5,8 @@ import { UnansweredEnds } from './unanswered-ends.js';
 
 /** BullMQ asks again at once after a refusal; while the refusal lasts, that is a loop without end. */
 const PAUSE_AFTER_REFUSAL = 1_000;
+/** How often (ms) it is looked whether what was fetched last is here. */
+const LOOK_AT_FETCHES_EVERY = 10;
 
 type ReportRest = [token: string, fetchNext?: () => boolean, span?: Span];
 
@@ -23,6 +25,9 @@ export class JobsWorker extends Worker {
   /** When (ms since the epoch) the claims were last asked for that are renewed now; earlier than when the answer came. */
   renewalAskedAt = 0;
 
+  /** Called when a worker that was paused meanwhile has been woken: another one should have the job. */
+  passOn: () => Promise<void> = () => Promise.resolve();
+
   /** Whether all of its connections were answered since it began. */
   isReady = false;
 
@@ -30,11 +35,37 @@ export class JobsWorker extends Worker {
   readonly ends = new UnansweredEnds();
 
   private readiness: Promise<void> | undefined;
+  private fetches = 0;
 
-  override run(): Promise<void> {
+  /** Never rejects: BullMQ itself runs a worker again that was paused, and does not look what becomes of it. */
+  override async run(): Promise<void> {
     this.waitUntilReady().catch(() => undefined);
     forgetSettledPromises(this);
-    return super.run();
+    try {
+      await super.run();
+    } catch (error) {
+      this.emit('error', new Error(`it stopped: ${(error as Error).message}`, { cause: error }));
+    }
+  }
+
+  /** After this it fetches nothing until {@link JobsWorker.resume}; what was being fetched meanwhile has begun. */
+  async halt(): Promise<void> {
+    await this.pause(true);
+    await this.endsFetching();
+  }
+
+  /** Of one that is paused or closing; one that is resumed meanwhile may fetch without end. */
+  async endsFetching(): Promise<void> {
+    while ((this.isPaused() || this.closing) && (this.fetches > 0 || this.ends.areUnanswered)) {
+      await sleep(LOOK_AT_FETCHES_EVERY, undefined, { ref: false });
+    }
+  }
+
+  /** BullMQ would notice when a job ends, which may take hours. */
+  changeConcurrency(concurrency: number): void {
+    this.concurrency = concurrency;
+    const { mainLoopQueue } = this as unknown as { mainLoopQueue?: { add(fetched: Promise<void>): void } | null };
+    mainLoopQueue?.add(Promise.resolve());
   }
 
   /** BullMQ waits for it with every job that ends, and once is enough. */
@@ -90,11 +121,16 @@ export class JobsWorker extends Worker {
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     // BullMQ asks once more when what woke it was the closing itself, or a job that came at the same moment.
     if (this.closing) return undefined as unknown as Job;
+    // It waited for a job when it was paused.
+    if (this.isPaused()) return this.passOn() as Promise<unknown> as Promise<Job>;
+    this.fetches++;
     try {
       return await super.moveToActive(token, name);
     } catch (error) {
       if (isNotConnectionError(error as Error) && !this.closing) await sleep(PAUSE_AFTER_REFUSAL);
       throw error;
+    } finally {
+      this.fetches--;
     }
   }
 

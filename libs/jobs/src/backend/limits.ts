@@ -90,6 +90,15 @@ export interface LimitChanges {
   readonly factor: number;
 }
 
+/** A limit as it is told for one bucket. @internal */
+export interface LimitSeen {
+  /** Milliseconds since the epoch, of the store's clock: nobody is granted anything until then. */
+  readonly pausedUntil: number | undefined;
+  readonly change: LimitChange | undefined;
+  /** As {@link LimitChanges.factor}. */
+  readonly factor: number;
+}
+
 /**
  * Rate limits of the fleet. Each operation is one round trip and atomic; times are the store's clock.
  *
@@ -114,4 +123,6 @@ export interface Limits {
   scale(factor: number): Promise<void>;
   /** What was changed, of all limits. */
   changes(): Promise<LimitChanges>;
+  /** What holds for one bucket beside what its code declares. */
+  look(bucket: Bucket): Promise<LimitSeen>;
 }

@@ -41,6 +41,21 @@ export interface Waiting {
   readonly wake: readonly string[];
 }
 
+/** Holders that {@link Lines.look} tells by name. @internal */
+export const MOST_SEEN = 10;
+
+/** What can be seen of a line without asking for a place. Times are milliseconds since the epoch, of the store's clock. @internal */
+export interface LineSeen {
+  /** Who holds a place, the first that expires first; at most {@link MOST_SEEN}. */
+  readonly holders: readonly { readonly id: string; readonly expiresAt: number }[];
+  /** How many places are held. */
+  readonly held: number;
+  /** How many stand before the one that looks, also those that are called and have not come; at most {@link MOST_AHEAD}. */
+  readonly ahead: number;
+  /** A place is kept for the one that looks. */
+  readonly isCalled: boolean;
+}
+
 /**
  * Places that somebody holds for a time, and lines of waiters before them: what locks and semaphores are made of. Each
  * operation is one round trip and atomic; times are the store's clock.
@@ -73,4 +88,10 @@ export interface Lines {
   leave(line: Line, id: string, withPlace?: boolean): Promise<string[]>;
   /** Whether it should come and look: a place is kept for it, or it does not stand in the line any more. */
   isCalled(line: Line, id: string): Promise<boolean>;
+  /**
+   * Who is before a waiter. Nothing is changed by it.
+   *
+   * @param turn - of the waiter, as {@link Waiting.turn} told it.
+   */
+  look(line: Line, id: string, turn: number): Promise<LineSeen>;
 }

@@ -7,9 +7,14 @@ import type { QueueBackend } from './queue-backend.js';
 /**
  * Opens the chosen store. The backends are imported only when chosen, so that their packages stay optional.
  *
+ * @param isVisitor - of a Redis: it only looks at queues, and leaves no trace of itself where there are none.
  * @internal
  */
-export async function openBackend(options: ResolvedJobsOptions, logger: BackendLogger): Promise<QueueBackend> {
+export async function openBackend(
+  options: ResolvedJobsOptions,
+  logger: BackendLogger,
+  isVisitor = false,
+): Promise<QueueBackend> {
   const { connection, connectTimeout, namespace, shutdownGrace } = options;
   if (connection.kind === 'embedded') {
     const { EmbeddedBackend } = await import('./embedded/embedded-backend.js');
@@ -35,5 +40,5 @@ export async function openBackend(options: ResolvedJobsOptions, logger: BackendL
     });
   }
   const { RedisBackend } = await importPeer('ioredis', 'the Redis backend', () => import('./redis/redis-backend.js'));
-  return new RedisBackend(connection.redis, namespace, logger);
+  return new RedisBackend(connection.redis, namespace, logger, isVisitor);
 }

@@ -8,6 +8,7 @@ import type { Ledger } from './ledger.js';
 import type { Limits } from './limits.js';
 import type { Lines } from './lines.js';
 import type { ScheduleStore } from './schedule-store.js';
+import type { StoredFigures } from './stored-figures.js';
 import type { SqlTransaction } from './sql-transaction.js';
 import type { ResultStore } from '../results/result-store.js';
 import type { TagIndex } from './tag-index.js';
@@ -70,6 +71,7 @@ export interface QueueBackend {
   readonly schedules: ScheduleStore;
   readonly tags: TagIndex;
   readonly failed: FailedJobs;
+  readonly figures: StoredFigures;
   /** Keeps large results beside the jobs. Redis has none: it would keep them in memory. */
   readonly resultTable: ResultStore | undefined;
   readonly sets: JobSets;
@@ -103,6 +105,10 @@ export interface QueueBackend {
   readUnfinished(queue: Queue, jobIds: readonly string[], field: string): Promise<unknown[]>;
   /** The deferred failures of jobs, in one round trip. */
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
+  /** The ids of active jobs, those that have run longest first, in one round trip. */
+  longestActive(queue: Queue, most: number): Promise<string[]>;
+  /** The tokens with which workers have claims on jobs, in one round trip. */
+  claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]>;
   /** How many lines the log of each job has, in one round trip. */
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]>;
   /**
@@ -138,6 +144,8 @@ export interface QueueBackend {
    * time any more is left as it is.
    */
   wake(queue: Queue, jobIds: readonly string[]): Promise<void>;
+  /** Has an idle worker of the queue look for a job, which makes the next one look if there is one. */
+  wakeWorker(queue: Queue): Promise<void>;
   /**
    * Removes a job that ended at `endedBy` (milliseconds since the epoch) or before, and what a refused job left behind, in
    * one atomic step. False when there is no such thing, also because another job has the id by now.

@@ -25,6 +25,10 @@ export class UnansweredEnds {
     told.then(current.answered, current.answered);
   }
 
+  get areUnanswered(): boolean {
+    return this.current.unanswered > 0 || this.older.some(({ unanswered }) => unanswered > 0);
+  }
+
   /** Those that were not answered at this many looks in a row, this one being the last of them. */
   look(looks: number): EndsOfOneLook | undefined {
     if (this.current.unanswered > 0) {

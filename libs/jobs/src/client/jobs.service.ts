@@ -5,6 +5,7 @@ import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import { CanvasStarter, type StartOptions } from '../canvas/canvas-starter.js';
 import type { Signature } from '../canvas/signature.js';
 import { DeadLetters } from '../dead-letters/dead-letters.js';
+import { Fleet } from '../fleet/fleet.js';
 import { RateLimits } from '../limits/rate-limits.js';
 import { JobLocks } from '../locking/job-locks.js';
 import { JobResults } from '../results/job-results.js';
@@ -73,6 +74,8 @@ export class JobsService {
     readonly schedules: Schedules,
     /** Reads results that are kept in `results.store`. */
     readonly results: JobResults,
+    /** The live processes and what they do, to look at and to control. */
+    readonly fleet: Fleet,
   ) {}
 
   /**

@@ -101,7 +101,8 @@ export class DeadLetterReader {
     return job;
   }
 
-  private keptSince(): number {
+  /** Those that failed before (ms since the epoch) are to be removed, and none any more. */
+  keptSince(): number {
     return Math.max(0, Date.now() - Math.ceil(this.options.keepFailedFor / 1_000) * 1_000);
   }
 }

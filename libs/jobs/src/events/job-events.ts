@@ -4,6 +4,7 @@ import { settlesWithin } from '../backend/with-timeout.js';
 import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
 import type { EventListener, ListenerCounts } from './event-listener.js';
 import type { JobEvent, JobEventName } from './job-event.js';
+import type { JobObserver } from './job-observer.js';
 import type { JobEventScope } from './listener-metadata.js';
 import { enqueuedEvent, type SentJob } from './told-events.js';
 
@@ -36,6 +37,8 @@ export class JobEvents implements OnApplicationBootstrap {
   private isClosed = false;
   /** Whether anybody wants to hear of what this process does; else nothing is made ready to be told. */
   hasLocal = false;
+  /** Counts what this process does. Set before the workers start. */
+  observer: JobObserver | undefined;
   private hearsEnqueued = false;
 
   /** Once, at boot. */

@@ -204,6 +204,11 @@ export class RateLimits {
     if (this.declared.size > MOST_DECLARED) this.declared.delete(this.declared.keys().next().value!);
   }
 
+  /** What this process declares, that which was used last at the end. @internal */
+  get declarations(): ReadonlyMap<string, LimitRule> {
+    return this.declared;
+  }
+
   private stateOf(name: string, change: LimitChange | undefined, factor: number): RateLimitState | undefined {
     const declared = this.declared.get(name);
     if (!declared && !change) return undefined;
@@ -242,8 +247,8 @@ export class RateLimits {
   }
 }
 
-/** As the store reckons. */
-function overridden(declared: LimitRule | undefined, change: LimitChange | undefined): LimitRule {
+/** The rule that counts, as the store reckons it. @internal */
+export function overridden(declared: LimitRule | undefined, change: LimitChange | undefined): LimitRule {
   if (!change) return declared!;
   const burst = declared && declared.burst !== declared.limit ? declared.burst : change.limit;
   return { burst, algorithm: declared?.algorithm ?? 'token-bucket', ...change };

@@ -72,6 +72,13 @@ export interface QueueOptions {
   /** Jobs of this queue that one process runs at the same time. @default 10 */
   concurrency?: number;
   /**
+   * Jobs of this queue that the whole fleet runs at the same time at most. The processes that work the queue write it into
+   * the store at boot, where it is not what was declared before: what {@link Fleet.setGlobalConcurrency} has set stays until
+   * the code declares another number. One value in all processes that work the queue. Leaving the option out takes no
+   * limit away; `setGlobalConcurrency(queue, undefined)` does. @default no limit
+   */
+  globalConcurrency?: number;
+  /**
    * How many jobs of this queue may begin in what time in the whole fleet, whatever their task: `'100/m'`, or an object as
    * {@link RateLimited} takes it. Each attempt counts. Changed at run time as `queue:<name>`. @default no limit
    */
@@ -229,6 +236,7 @@ export type ResolvedResultStore =
 /** @internal */
 export interface ResolvedQueueOptions {
   readonly concurrency: number;
+  readonly globalConcurrency: number | undefined;
   readonly rateLimit: LimitRule | undefined;
   /** Those of the module where the queue has no own. */
   readonly defaults: ResolvedTaskDefaults;

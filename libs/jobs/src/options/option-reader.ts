@@ -7,8 +7,8 @@ export { isPlainObject } from './jobs-options.error.js';
 
 /** Beyond it (ms), Node's timers fire at once. @internal */
 export const LONGEST_TIMER = 2 ** 31 - 1;
-/** The store measures it, not a timer. */
-const LONGEST_EXPIRY = 100 * 365 * 24 * 3_600_000;
+/** The store measures it, not a timer. @internal */
+export const LONGEST_EXPIRY = 100 * 365 * 24 * 3_600_000;
 /** Without `_`, which ends the queue's part of a job's id. @internal */
 export const QUEUE_NAME = /^[a-z][a-z0-9-]*$/;
 const BYTE_SIZE = /^\d+(\.\d+)?\s*(b|kb|mb|gb)$/i;

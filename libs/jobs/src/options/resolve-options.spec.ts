@@ -138,6 +138,7 @@ describe('module options', () => {
     [{ queues: { a_b: {} } }, 'queues.a_b', /"a_b"/],
     [{ queues: { bulk: { concurrency: 0 } } }, 'queues.bulk.concurrency', /whole number above zero, but is 0/],
     [{ queues: { bulk: { concurrency: 1.5 } } }, 'queues.bulk.concurrency', /1\.5/],
+    [{ queues: { bulk: { globalConcurrency: 0 } } }, 'queues.bulk.globalConcurrency', /whole number above zero/],
     [{ queues: [] }, 'queues', /an array of 0/],
     [{ connectTimeout: 'soon' }, 'connectTimeout', /'10m'.*"soon"/],
     [{ connectTimeout: -1 }, 'connectTimeout', /-1/],

@@ -119,15 +119,21 @@ function resolveQueues(
     if (!QUEUE_NAME.test(name)) throw new InvalidJobsOptionsError(path, QUEUE_NAME_RULE, name);
     if (name === INTERNAL_QUEUE)
       throw new InvalidJobsOptionsError(path, "another name: this queue is the library's own", name);
-    const queue = new OptionReader(value, path, ['concurrency', 'rateLimit', 'defaults']);
+    const queue = new OptionReader(value, path, ['concurrency', 'globalConcurrency', 'rateLimit', 'defaults']);
     queues.set(name, {
       concurrency: queue.count('concurrency', 10),
+      globalConcurrency: queue.raw('globalConcurrency') === undefined ? undefined : queue.count('globalConcurrency', 1),
       rateLimit: resolveRateLimit(queue.raw('rateLimit'), queue.at('rateLimit')),
       defaults: resolveDefaults(queue.raw('defaults'), queue.at('defaults'), defaults),
     });
   }
   // In the library's own queue nothing waits for its turn, is limited or expires.
-  queues.set(INTERNAL_QUEUE, { concurrency: NODE_CONCURRENCY, rateLimit: undefined, defaults: DEFAULTS });
+  queues.set(INTERNAL_QUEUE, {
+    concurrency: NODE_CONCURRENCY,
+    globalConcurrency: undefined,
+    rateLimit: undefined,
+    defaults: DEFAULTS,
+  });
   return queues;
 }
 

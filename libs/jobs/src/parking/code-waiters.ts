@@ -33,8 +33,14 @@ export class CodeWaiter extends EventTarget {
   async untilCalled(timeout: number, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     if (!this.wasCalled) {
-      const time = AbortSignal.timeout(timeout);
-      await once(this, CALLED, { signal: signal ? AbortSignal.any([signal, time]) : time }).catch(() => undefined);
+      // With AbortSignal.any and AbortSignal.timeout the garbage collector of Node 20 takes the timeout: it never comes.
+      const waiting = new AbortController();
+      const end = (): void => waiting.abort();
+      const timer = setTimeout(end, timeout).unref();
+      signal?.addEventListener('abort', end, { once: true });
+      await once(this, CALLED, { signal: waiting.signal }).catch(() => undefined);
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
       signal?.throwIfAborted();
     }
     this.wasCalled = false;

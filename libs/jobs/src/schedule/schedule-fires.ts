@@ -40,9 +40,17 @@ interface Wanted {
   readonly skipped: number;
 }
 
+/** Counts what this process has settled of schedules; each fire is settled by one process. @internal */
+export interface FireObserver {
+  /** @param lags - of the jobs that were sent: how long (ms) after their times. */
+  settled(task: string, queue: string, lags: readonly number[], missed: number): void;
+}
+
 /** Sends the jobs of schedules whose time has come. @internal */
 @Injectable()
 export class ScheduleFires {
+  observer: FireObserver | undefined;
+
   constructor(
     private readonly records: ScheduleRecords,
     private readonly client: JobsClient,
@@ -92,7 +100,9 @@ export class ScheduleFires {
       sent = intent;
       const after = settled(record, intent, now);
       // Somebody else was faster, or has changed the schedule: what he left is looked at again.
-      if (!(await this.records.write(name, version, after)) || due.hasMore) continue;
+      const isNoted = await this.records.write(name, version, after);
+      if (isNoted) this.tell(spec, intent);
+      if (!isNoted || due.hasMore) continue;
       return nextOf(after, true);
     }
   }
@@ -117,7 +127,13 @@ export class ScheduleFires {
     await this.sendRuns(name, record, unsent);
     const all = [...runs, ...unsent].toSorted((a, b) => a.at - b.at);
     const missed = intent.missed + intent.runs.length - all.length;
-    await this.records.write(name, version, settled(record, { ...intent, runs: all, missed }, now));
+    const ended = { ...intent, runs: all, missed };
+    if (await this.records.write(name, version, settled(record, ended, now))) this.tell(spec, ended);
+  }
+
+  private tell({ template: { task, queue } }: ScheduleSpec, { runs, missed }: FireIntent): void {
+    const lags = runs.map(({ at, sentAt }) => sentAt - at);
+    this.observer?.settled(task, queue, lags, missed);
   }
 
   /** Sends jobs that somebody wants: one now, or those for times that have passed. */

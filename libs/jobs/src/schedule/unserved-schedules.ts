@@ -17,6 +17,14 @@ interface Unserved {
   readonly queue: string;
 }
 
+/** Schedules whose jobs nobody would run, for one and the same reason. @internal */
+export interface UnservedReason extends Unserved {
+  /** How many they are; `name` is one of them. */
+  readonly count: number;
+  /** What is wrong, for people. */
+  readonly message: string;
+}
+
 /** Finds schedules whose jobs nobody would run: a task that was renamed, most often. @internal */
 @Injectable()
 export class UnservedSchedules {
@@ -46,21 +54,20 @@ export class UnservedSchedules {
       if (isUnserved) await this.backend.ledger.put(COLLECTION, name, { task, queue }, REMEMBERED);
       else if (known.has(name)) await this.backend.ledger.delete(COLLECTION, name);
     }
-    for (const reason of reasonsOf(found)) this.logger.warn(`Nobody would run what it sends: ${reason}.`);
+    for (const { message } of reasonsOf(found)) this.logger.warn(`Nobody would run what it sends: ${message}.`);
     if (!wasWhole) return;
     const all = new Set(schedules.map(({ name }) => name));
     for (const name of known) if (!all.has(name)) await this.backend.ledger.delete(COLLECTION, name);
   }
 
-  /** What is wrong, for people. */
-  async reasons(): Promise<string[]> {
+  async reasons(): Promise<UnservedReason[]> {
     const records = await this.backend.ledger.list(COLLECTION);
     return reasonsOf(records.map(({ key, value }) => ({ name: key, ...(value as { task: string; queue: string }) })));
   }
 }
 
 /** One for each task and queue: a task that was renamed may have the schedules of all users. */
-function reasonsOf(all: readonly Unserved[]): string[] {
+function reasonsOf(all: readonly Unserved[]): UnservedReason[] {
   const byTask = new Map<string, [Unserved, ...Unserved[]]>();
   for (const each of all) {
     const others = byTask.get(`${each.queue} ${each.task}`);
@@ -70,6 +77,7 @@ function reasonsOf(all: readonly Unserved[]): string[] {
   return [...byTask.values()].map((schedules) => {
     const [{ name, task, queue }, ...others] = schedules;
     const more = others.length > 0 ? ` and ${others.length} more` : '';
-    return `schedule "${name}"${more}: no live process runs task "${task}" in queue "${queue}"`;
+    const message = `schedule "${name}"${more}: no live process runs task "${task}" in queue "${queue}"`;
+    return { name, task, queue, count: schedules.length, message };
   });
 }

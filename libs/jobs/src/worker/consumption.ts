@@ -4,8 +4,12 @@ import type { Queue } from 'bullmq';
 export interface Consumption {
   queue: string;
   consuming: boolean;
+  /** It begins nothing, because {@link Fleet.pauseProcess} said so: that is no fault. */
+  paused?: true;
   /** What is wrong, when it is not consuming. */
   problem?: string;
+  /** Its worker has ended by itself, and comes back only with the process. */
+  stopped?: true;
 }
 
 /** Whether jobs wait in this queue that a worker with a free slot should have by now. @internal */

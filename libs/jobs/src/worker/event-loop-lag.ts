@@ -11,7 +11,7 @@ const QUIET_FOR = 60_000;
 const MOST_NAMED = 10;
 
 /**
- * Warns when the event loop was blocked for so long that claims on running jobs could nearly not be renewed, with the
+ * Measures how late the event loop is, and warns when it was blocked for so long that claims on running jobs could nearly not be renewed, with the
  * jobs that ran meanwhile.
  *
  * @internal
@@ -23,6 +23,7 @@ export class EventLoopLag {
   private timer: NodeJS.Timeout | undefined;
   private lookedAt = 0;
   private warnedAt = -Infinity;
+  private worst = 0;
   private notNamed = 0;
 
   constructor(
@@ -42,11 +43,20 @@ export class EventLoopLag {
     clearInterval(this.timer);
   }
 
+  /** How late (ms) the event loop was at worst since this was asked before. */
+  takeWorst(): number {
+    const { worst } = this;
+    this.worst = 0;
+    return Math.round(worst);
+  }
+
   private look(): void {
     const now = performance.now();
     const blocked = now - this.lookedAt - this.interval;
     this.lookedAt = now;
-    if (blocked > this.options.lease / 2) this.warn(blocked, now);
+    this.worst = Math.max(this.worst, blocked);
+    // Who works no queue has no claims to lose.
+    if (blocked > this.options.lease / 2 && this.options.workedQueues.size > 0) this.warn(blocked, now);
     this.running.forgetEnded();
   }
 

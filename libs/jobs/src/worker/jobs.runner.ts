@@ -21,6 +21,7 @@ import { JobsShutdownError } from '../execution/execution.errors.js';
 import { RunningJobs } from '../execution/running-jobs.js';
 import { TaskExecutor } from '../execution/task.executor.js';
 import { FailureIntents } from '../failure/failure-intents.js';
+import { FleetAnswers } from '../fleet/fleet-answers.js';
 import type { ResolvedJobsOptions } from '../options/jobs-options.js';
 import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { Parking } from '../parking/parking.js';
@@ -29,10 +30,14 @@ import { BootReport } from './boot-report.js';
 import { CancelWatch } from './cancel-watch.js';
 import type { Consumption } from './consumption.js';
 import { EventLoopLag } from './event-loop-lag.js';
+import { GlobalConcurrency } from './global-concurrency.js';
 import { HeldJobs, type HeldJob } from './held-jobs.js';
 import { explainDeferred, reportOutcome, type Reporting } from './job-processor.js';
 import { ShutdownHooksCheck } from './shutdown-hooks-check.js';
+import { ShutdownReport } from './shutdown-report.js';
+import { watchClaims } from './watch-claims.js';
 import { Watchdog } from './watchdog.js';
+import { WorkerControl } from './worker-control.js';
 import { WorkerPresence } from './worker-presence.js';
 
 /** How often (ms) a store that is away is told again what it has to know of a job. */
@@ -66,7 +71,11 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly held: HeldJobs;
   private readonly reporting: Reporting;
   private readonly hooks = new ShutdownHooksCheck();
+  private readonly shutdown: ShutdownReport;
   private draining: Promise<void> | undefined;
+  private leaving: Promise<unknown> | undefined;
+  /** Nest destroys the module: nobody needs to know of this process any more once it has drained. */
+  private isDestroyed = false;
   /** The grace is over: nothing is begun any more. */
   private isInterrupting = false;
 
@@ -82,6 +91,9 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly background: BackgroundWork,
     private readonly queues: Queues,
     private readonly presence: WorkerPresence,
+    private readonly control: WorkerControl,
+    private readonly globalConcurrency: GlobalConcurrency,
+    private readonly answers: FleetAnswers,
     private readonly cancels: CancelWatch,
     private readonly watchdog: Watchdog,
     private readonly lag: EventLoopLag,
@@ -92,6 +104,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedJobsOptions,
   ) {
     this.held = new HeldJobs(queues, backend);
+    this.shutdown = new ShutdownReport(options.shutdownGrace);
     this.reporting = { intents, parking, callbacks, nodes, members };
   }
 
@@ -106,16 +119,20 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     for (const queue of this.options.workedQueues) this.start(queue);
     this.report.log();
     this.fleetEvents.start();
+    this.control.start(this.workers, (queue) => this.held.countIn(queue));
+    this.lag.start();
     this.presence.start();
+    this.answers.start(() => this.drain());
     if (this.workers.size === 0) return;
     this.cancels.start();
     this.watchdog.start(this.workers.values(), (queue) => this.held.countIn(queue));
-    this.lag.start();
     this.hooks.start();
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.isDestroyed = true;
     await this.drain();
+    await this.leave();
   }
 
   /** Whether {@link JobsRunner.drain} was called, by Nest's shutdown or otherwise. It never ends. */
@@ -157,22 +174,16 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (this.isInterrupting || this.backend.isConnectionError(error)) return;
       this.logger.error(`Worker of queue ${queue}: ${error.message}`);
     });
-    worker.on('locksRenewed', ({ jobIds }) => {
-      for (const id of jobIds) this.running.get(id)?.claimRenewed(worker.renewalAskedAt);
-      this.cancels.look(queue, jobIds);
-    });
-    worker.on('lockRenewalFailed', (jobIds) => {
-      for (const id of jobIds) this.verifyClaim(id);
-    });
+    watchClaims(worker, this.running, this.cancels);
     this.events.watch(worker);
-    worker.on('failed', (job) => {
-      if (job && job.finishedOn === undefined) this.cancels.lookAtDelayed(queue, job.id!, job.delay);
-    });
-    worker.on('stalled', (jobId) => {
-      this.logger.warn(`Job ${jobId} was left behind by a process that died or froze; it runs again.`);
-    });
     this.workers.set(queue, worker);
-    worker.run().catch((error: Error) => this.logger.error(`Worker of queue ${queue} stopped: ${error.message}`));
+    void this.run(worker);
+  }
+
+  private async run(worker: JobsWorker): Promise<void> {
+    await this.globalConcurrency.declare(worker.name);
+    // It was paused and resumed meanwhile.
+    if (!worker.isRunning()) await worker.run();
   }
 
   private async process(held: HeldJob): Promise<unknown> {
@@ -191,6 +202,7 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (isUnrun(outcome)) await this.parking.leave(held.job);
       const reported = reportOutcome(held, outcome, tell, this.reporting);
       if (outcome.kind === 'snoozed') return await this.events.snoozing(held.job, outcome, reported);
+      if (outcome.kind === 'parked') return await this.events.parking(held.job, outcome, reported);
       return reported instanceof Promise ? await reported : reported;
     } catch (error) {
       if (error instanceof DelayedError) this.cancels.lookAtDelayed(held.job.queueName, held.job.id!, held.job.delay);
@@ -224,17 +236,6 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     throw new WaitingError();
   }
 
-  /** What BullMQ could not renew may be the claim of the attempt before, of a job that this process has fetched again. */
-  private verifyClaim(jobId: string): void {
-    this.running
-      .get(jobId)
-      ?.verifyClaim()
-      .catch((error: Error) => {
-        // Asked again with whatever the task says of its job.
-        this.logger.debug(`Could not look whose job ${jobId} is: ${error.message}`);
-      });
-  }
-
   private logRefusal({ id }: StoredJob, { message }: Error): void {
     this.logger.error(`The store refuses what it has to be told of job ${id}, and is told again: ${message}`);
   }
@@ -249,7 +250,8 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.watchdog.stop();
     const workers = [...this.workers.values()];
     const closing = workers.map((worker) => worker.close());
-    const leaving = this.presence.stop();
+    this.globalConcurrency.stop();
+    this.presence.drain();
     // A task may start background work as the last thing that it does.
     const ending = Promise.allSettled(closing).then(() => this.background.finish());
     if (!(await this.endsInTime(ending))) {
@@ -258,11 +260,18 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
       await settlesWithin(this.options.connectTimeout, Promise.all(workers.map((worker) => worker.abandon())));
     }
     this.background.refuse();
-    this.logLeftRunning();
-    await settlesWithin(this.options.connectTimeout, this.cancels.stop());
-    this.lag.stop();
+    this.shutdown.leftRunning(this.running.leftIds);
+    const cancels = settlesWithin(this.options.connectTimeout, this.cancels.stop());
+    await Promise.all([cancels, this.isDestroyed && this.leave()]);
     await this.fleetEvents.stop();
-    await leaving;
+  }
+
+  /** From now on the fleet does not know this process. */
+  private leave(): Promise<unknown> {
+    this.answers.stop();
+    this.lag.stop();
+    this.leaving ??= this.presence.stop();
+    return this.leaving;
   }
 
   private get isBusy(): boolean {
@@ -286,35 +295,6 @@ export class JobsRunner implements OnApplicationBootstrap, OnModuleDestroy {
     const unfinished = this.held.ids;
     for (const id of unfinished) this.running.get(id)?.cutOff(new JobsShutdownError(id));
     await settlesWithin(this.options.connectTimeout, this.held.giveBackAll());
-    this.logInterruption(unfinished);
-  }
-
-  /** Nothing that it does counts any more, and what runs on for hours would use up every grace: it is not waited for. */
-  private logLeftRunning(): void {
-    const ids = this.running.leftIds;
-    if (ids.length === 0) return;
-    this.logger.warn(
-      `Code that its hard time limit left running is not waited for and ends with the process: ${ids.join(', ')}`,
-    );
-  }
-
-  private logInterruption(unfinished: readonly string[]): void {
-    const { shutdownGrace } = this.options;
-    const { givenBackIds } = this.held;
-    const lost = unfinished.filter((id) => !givenBackIds.includes(id));
-    if (givenBackIds.length > 0) {
-      this.logger.warn(
-        `Not done ${shutdownGrace} ms after the shutdown began, and given back to run elsewhere: ${givenBackIds.join(', ')}`,
-      );
-    }
-    if (lost.length > 0) {
-      const reason = this.held.lastError?.message ?? 'no answer';
-      this.logger.warn(
-        `Could not be given back (${reason}), and runs again when its lease is over: ${lost.join(', ')}`,
-      );
-    }
-    if (this.background.size > 0) {
-      this.logger.warn(`Background work that is not done and ends with the process: ${this.background.size}`);
-    }
+    this.shutdown.interrupted(unfinished, this.held, this.background.size);
   }
 }

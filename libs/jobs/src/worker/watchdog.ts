@@ -50,9 +50,9 @@ export class Watchdog {
   /** @param running - how many jobs of a queue this process runs. */
   start(workers: Iterable<JobsWorker>, running: (queue: string) => number): void {
     this.watches = Array.from(workers, (worker) => {
-      const { name, concurrency } = worker;
+      const { name } = worker;
       return new WorkerWatch(worker, {
-        isBusy: () => running(name) >= concurrency,
+        isBusy: () => running(name) >= worker.concurrency,
         owed: () => this.owedTo(name),
       });
     });
@@ -67,7 +67,8 @@ export class Watchdog {
   consumption(): Consumption[] {
     return this.watches.map(({ worker, problem }) => {
       const { name: queue } = worker;
-      if (!worker.isRunning()) return { queue, consuming: false, problem: 'its worker stopped' };
+      if (worker.isPaused()) return { queue, consuming: true, paused: true };
+      if (!worker.isRunning()) return { queue, consuming: false, stopped: true, problem: 'its worker stopped' };
       return problem === undefined ? { queue, consuming: true } : { queue, consuming: false, problem };
     });
   }

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { BackendLogger } from '../backend-logger.js';
 import type { Queue } from 'bullmq';
-import { BackendUnavailableError, TransactionNotSupportedError } from '../backend.errors.js';
-import { migrate } from '../sql/migrations.js';
+import { BackendUnavailableError, MigrationsMissingError, TransactionNotSupportedError } from '../backend.errors.js';
+import { isMigrated, migrate } from '../sql/migrations.js';
 import { SqlBackend } from '../sql/sql-backend.js';
 import { settlesWithin } from '../with-timeout.js';
 import { HEARTBEAT_LIMIT } from './lock-holder.js';
@@ -37,6 +37,26 @@ export class EmbeddedBackend extends SqlBackend {
       this.stopped = error;
       logger.error(error.message);
     });
+  }
+
+  /**
+   * Opens a directory for somebody who looks in for a moment, and is no app: nothing is created, no claim is given up, and
+   * a process that has it open is not waited for.
+   *
+   * @throws {MigrationsMissingError} {@link DataDirectoryLockedError}
+   */
+  static async visit(options: EmbeddedBackendOptions): Promise<EmbeddedBackend> {
+    const { namespace: schema, logger, ...directory } = options;
+    const pool = await openPglitePool({ ...directory, searchPath: schema });
+    try {
+      const client = await pool.connect();
+      if (!(await isMigrated(client, schema))) throw new MigrationsMissingError(schema);
+      client.release();
+      return new EmbeddedBackend(pool, schema, options.dataDir, logger);
+    } catch (error) {
+      await pool.end();
+      throw error;
+    }
   }
 
   /** Waits up to `lockGrace` ms, and at least 35 s, for another process to leave the directory. */

@@ -152,3 +152,9 @@ if till <= tonumber(redis.call('HGET', bucket, 'paused') or 0) then return end
 redis.call('HSET', bucket, 'paused', till)
 local ttl = math.ceil((till - now) / 1000)
 if redis.call('PTTL', bucket) < ttl then redis.call('PEXPIRE', bucket, ttl) end`;
+
+/** Answers { pausedUntil in ms or 0, change, factor }. @internal */
+export const LOOK_AT_LIMIT = `${COMMON}
+local paused = tonumber(redis.call('HGET', bucket, 'paused') or 0)
+local change, factor = unpack(redis.call('HMGET', rules, 'rule:' .. ARGV[1], 'factor'))
+return { paused > now and math.ceil(paused / 1000) or 0, change, factor }`;

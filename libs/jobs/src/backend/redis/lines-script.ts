@@ -38,13 +38,47 @@ local function holdAlone(ttl)
 end
 `;
 
-/** @internal */
-export const LINE_FUNCTIONS = `
+/**
+ * The names of lines in which somebody waits, so that those can be counted: a sorted set, all of one score. What a line
+ * leaves in it that has expired is taken out by whoever counts, and bit by bit by those who add others.
+ *
+ * @internal
+ */
+export const LINES_WITH_WAITERS = '_waiting';
+
+/** What that set is called, what the line is called in it, and how the keys of all begin. @internal */
+export const LINE_IN_INDEX = `
+local function inIndex()
+  local prefix = counter:sub(1, -#'fencing' - 1)
+  return prefix .. '${LINES_WITH_WAITERS}', base:sub(#prefix + #'line:' + 1, -2), prefix .. 'line:'
+end
+`;
+
+/** `isOther`: another one waits, or one less. @internal */
+export const LINE_FUNCTIONS = `${LINE_IN_INDEX}
+local isOther = false
+local function note()
+  local index, name, lines = inIndex()
+  if redis.call('EXISTS', waiting) == 0 then
+    redis.call('ZREM', index, name)
+  elseif redis.call('ZADD', index, 0, name) == 1 then
+    local at = time[2] % redis.call('ZCARD', index)
+    local any = redis.call('ZRANGE', index, at, at)[1]
+    if redis.call('EXISTS', lines .. any .. ':waiting') == 0 then redis.call('ZREM', index, any) end
+  end
+end
 local function expire()
   for _, holder in ipairs(redis.call('ZRANGEBYSCORE', holders, '-inf', now)) do redis.call('HDEL', tokens, holder) end
   redis.call('ZREMRANGEBYSCORE', holders, '-inf', now)
-  for _, waiter in ipairs(redis.call('ZRANGEBYSCORE', called, '-inf', now)) do redis.call('ZREM', waiting, waiter) end
+  for _, waiter in ipairs(redis.call('ZRANGEBYSCORE', called, '-inf', now)) do
+    redis.call('ZREM', waiting, waiter)
+    isOther = true
+  end
   redis.call('ZREMRANGEBYSCORE', called, '-inf', now)
+end
+local function stopWaiting()
+  if redis.call('ZREM', waiting, id) == 1 then isOther = true end
+  redis.call('ZREM', called, id)
 end
 local function free()
   return places - redis.call('ZCARD', holders) - redis.call('ZCARD', called)
@@ -66,6 +100,7 @@ local function keep(ttl)
   for _, key in ipairs({ holders, tokens, waiting, called }) do
     if redis.call('PTTL', key) < wanted then redis.call('PEXPIRE', key, wanted) end
   end
+  if isOther then note() end
 end
 local function take(ttl, stand, turn)
   expire()
@@ -80,8 +115,7 @@ local function take(ttl, stand, turn)
   local mine = redis.call('ZSCORE', holders, id) or redis.call('ZSCORE', called, id)
   local before = ahead()
   if mine or free() > before then
-    redis.call('ZREM', waiting, id)
-    redis.call('ZREM', called, id)
+    stopWaiting()
     local token = hold(ttl)
     local found = call()
     keep(ttl)
@@ -89,7 +123,7 @@ local function take(ttl, stand, turn)
   end
   if stand then
     turn = turn or redis.call('INCR', counter)
-    redis.call('ZADD', waiting, turn, id)
+    if redis.call('ZADD', waiting, turn, id) == 1 then isOther = true end
   end
   local found = call()
   keep(ttl)

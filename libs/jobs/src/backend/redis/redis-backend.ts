@@ -17,6 +17,7 @@ import { countLogLines } from './count-log-lines.js';
 import { forgetJob } from './forget-job.js';
 import { deferredFailures, markCancelled, readUnfinished } from './mark-cancelled.js';
 import { RedisFailedJobs } from './redis-failed-jobs.js';
+import { RedisFigures } from './redis-figures.js';
 import { positionOf } from './position-of.js';
 import { isRedisConnectionError } from './redis-errors.js';
 import { RedisJobSets } from './redis-job-sets.js';
@@ -64,6 +65,7 @@ export class RedisBackend implements QueueBackend {
   readonly limits: RedisLimits;
   readonly tags: RedisTagIndex;
   readonly failed: RedisFailedJobs;
+  readonly figures: RedisFigures;
   readonly resultTable = undefined;
   readonly sets: RedisJobSets;
   readonly messages: FleetMessages;
@@ -80,6 +82,7 @@ export class RedisBackend implements QueueBackend {
     private readonly target: string | RedisOptions | Redis | Cluster,
     namespace: string,
     logger: BackendLogger,
+    private readonly isVisitor = false,
   ) {
     // One hash tag for the whole namespace: BullMQ's scripts touch keys of several queues.
     this.prefix = `{${namespace}}`;
@@ -100,6 +103,7 @@ export class RedisBackend implements QueueBackend {
     this.limits = new RedisLimits(this.producer, this.prefix);
     this.tags = new RedisTagIndex(this.producer, this.prefix);
     this.failed = new RedisFailedJobs(this.producer);
+    this.figures = new RedisFigures(this.producer, this.prefix);
     this.sets = new RedisJobSets(this.producer);
     const line = new RedisMessageLine(this.producer, this.prefix, (options) => this.open(options), logger);
     this.messages = new FleetMessages(this, line, logger);
@@ -111,7 +115,9 @@ export class RedisBackend implements QueueBackend {
   }
 
   createQueue(name: string): Queue {
-    return new Queue(name, { ...this.baseOptions(this.producer), settings: { repeatStrategy } });
+    // BullMQ writes its version into each queue that it is asked for, also into one that there is not.
+    const skipMetasUpdate = this.isVisitor;
+    return new Queue(name, { ...this.baseOptions(this.producer), skipMetasUpdate, settings: { repeatStrategy } });
   }
 
   createQueueIn(): Queue {
@@ -123,7 +129,10 @@ export class RedisBackend implements QueueBackend {
   }
 
   createWorker(name: string, processor: Processor, settings: WorkerSettings): JobsWorker {
-    return new JobsWorker(name, processor, { ...commonWorkerOptions(settings), ...this.baseOptions(this.patient()) });
+    const options = { ...commonWorkerOptions(settings), ...this.baseOptions(this.patient()) };
+    const worker = new JobsWorker(name, processor, options);
+    worker.passOn = () => this.mark(worker.toKey('marker'));
+    return worker;
   }
 
   createQueueEvents(name: string): QueueEvents {
@@ -140,6 +149,17 @@ export class RedisBackend implements QueueBackend {
 
   deferredFailures(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
     return deferredFailures(this.producer, queue, jobIds);
+  }
+
+  async longestActive(queue: Queue, most: number): Promise<string[]> {
+    // Each comes to the head of the list.
+    return (await this.producer.lrange(queue.toKey('active'), -most, -1)).reverse();
+  }
+
+  async claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
+    if (jobIds.length === 0) return [];
+    const tokens = await this.producer.mget(jobIds.map((id) => queue.toKey(`${id}:lock`)));
+    return tokens.map((token) => token ?? undefined);
   }
 
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
@@ -164,6 +184,10 @@ export class RedisBackend implements QueueBackend {
     return wakeJobs(this.producer, queue, jobIds);
   }
 
+  async wakeWorker(queue: Queue): Promise<void> {
+    await this.mark(queue.toKey('marker'));
+  }
+
   forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {
     return forgetJob(this.producer, queue, jobId, endedBy);
   }
@@ -178,14 +202,14 @@ export class RedisBackend implements QueueBackend {
   async whenReady(timeout: number): Promise<void> {
     if (isReady(this.producer)) return;
     const waiting = new AbortController();
+    // With AbortSignal.any and AbortSignal.timeout the garbage collector of Node 20 takes the timeout, and it never comes.
+    const timer = setTimeout(() => waiting.abort(), timeout).unref();
     try {
-      await once(this.readiness, 'ready', {
-        signal: AbortSignal.any([waiting.signal, AbortSignal.timeout(timeout)]),
-      });
+      await once(this.readiness, 'ready', { signal: waiting.signal });
     } catch {
       if (!isReady(this.producer)) throw new BackendUnavailableError(this.location, timeout, this.outage.lastError);
     } finally {
-      waiting.abort();
+      clearTimeout(timer);
     }
   }
 
@@ -229,6 +253,11 @@ export class RedisBackend implements QueueBackend {
     }
     client.disconnect(true);
     return true;
+  }
+
+  /** What wakes one worker that waits for jobs. */
+  private async mark(marker: string): Promise<void> {
+    await this.producer.zadd(marker, 0, '0');
   }
 
   private patient(): Redis | Cluster {

@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Kept, KeptResult, KeptResults, Mismatch } from '../kept-results.js';
 import type { Holding, Line, TakeOptions, Waiting } from '../lines.js';
-import { LINE_CLOCK, LINE_FUNCTIONS, LINE_NAMES, lineKeys, lineValues } from './lines-script.js';
+import { LINE_CLOCK, LINE_FUNCTIONS, LINE_IN_INDEX, LINE_NAMES, lineKeys, lineValues } from './lines-script.js';
 import { asTaken, type Taken } from './redis-lines.js';
 import { RedisScript } from './redis-script.js';
 
@@ -26,8 +26,7 @@ if known then expire() end
 local isClaimed = known and not value and redis.call('ZCARD', holders) > 0 and not redis.call('ZSCORE', holders, id)
 local differs = known and known ~= fingerprint
 if value or (isClaimed and differs) then
-  redis.call('ZREM', waiting, id)
-  redis.call('ZREM', called, id)
+  stopWaiting()
   local wake = passOn()
   -- Whoever kept the result may have died before it woke them.
   if value then
@@ -61,6 +60,9 @@ local waiters = redis.call('ZRANGE', waiting, 0, -1)
 if #waiters > 0 then
   redis.call('RENAME', waiting, base .. 'owed')
   redis.call('PEXPIRE', base .. 'owed', ${FORGOTTEN_AFTER})
+  ${LINE_IN_INDEX}
+  local index, name = inIndex()
+  redis.call('ZREM', index, name)
 end
 redis.call('DEL', holders, tokens, called)
 return waiters`,

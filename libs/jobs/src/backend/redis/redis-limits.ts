@@ -7,11 +7,12 @@ import type {
   LimitChanges,
   Limited,
   LimitRule,
+  LimitSeen,
   Limits,
   TakeLimit,
   Ticket,
 } from '../limits.js';
-import { GIVE_BACK_LIMIT, PAUSE_LIMIT, TAKE_LIMIT } from './limit-scripts.js';
+import { GIVE_BACK_LIMIT, LOOK_AT_LIMIT, PAUSE_LIMIT, TAKE_LIMIT } from './limit-scripts.js';
 import { RedisScript } from './redis-script.js';
 
 const RULE = 'rule:';
@@ -19,7 +20,9 @@ const FACTOR = 'factor';
 const TAKE = new RedisScript('takeLimit', TAKE_LIMIT);
 const GIVE_BACK = new RedisScript('giveBackLimit', GIVE_BACK_LIMIT);
 const PAUSE = new RedisScript('pauseLimit', PAUSE_LIMIT);
+const LOOK = new RedisScript('lookAtLimit', LOOK_AT_LIMIT);
 
+type Seen = [pausedUntil: number, change: string | null, factor: string | null];
 type Taken = [isGranted: 0 | 1, now: number, at: number, round: number | undefined];
 
 /** A hash for each bucket, which expires, and one for what was changed of the rules, which does not. @internal */
@@ -69,6 +72,15 @@ export class RedisLimits implements Limits {
       ([field, json]) => [field.slice(RULE.length), JSON.parse(json) as LimitChange] as const,
     );
     return { changes: new Map(changes), factor: Number(factor) };
+  }
+
+  async look(bucket: Bucket): Promise<LimitSeen> {
+    const [pausedUntil, change, factor] = (await this.run(LOOK, bucket, [bucket.name])) as Seen;
+    return {
+      pausedUntil: pausedUntil > 0 ? pausedUntil : undefined,
+      change: change === null ? undefined : (JSON.parse(change) as LimitChange),
+      factor: Number(factor ?? 1),
+    };
   }
 
   private run(script: RedisScript, { name, key }: Bucket, rest: (string | number)[]): Promise<unknown> {

@@ -1,5 +1,14 @@
 import type { Cluster, Redis } from 'ioredis';
-import type { Holding, Line, Lines, TakeOptions, Waiting } from '../lines.js';
+import {
+  MOST_AHEAD,
+  MOST_SEEN,
+  type Holding,
+  type Line,
+  type LineSeen,
+  type Lines,
+  type TakeOptions,
+  type Waiting,
+} from '../lines.js';
 import { LINE_CLOCK, LINE_FUNCTIONS, LINE_NAMES, lineKeys, lineValues } from './lines-script.js';
 import { RedisScript } from './redis-script.js';
 
@@ -40,8 +49,7 @@ const LEAVE = new RedisScript(
   'line-leave',
   `${LINE_NAMES}${LINE_CLOCK}${LINE_FUNCTIONS}
 expire()
-redis.call('ZREM', waiting, id)
-redis.call('ZREM', called, id)
+stopWaiting()
 if ARGV[4] == '1' then giveUp() end
 return passOn()`,
 );
@@ -50,9 +58,29 @@ const IS_CALLED = new RedisScript(
   'line-is-called',
   `${LINE_NAMES}${LINE_CLOCK}${LINE_FUNCTIONS}
 expire()
+if isOther then note() end
 local waits = redis.call('ZSCORE', waiting, id) and not redis.call('ZSCORE', called, id)
 return waits and 0 or 1`,
 );
+
+/** It must not expire anything: whoever was called and has not come is to be told by those who ask for a place. */
+const LOOK = new RedisScript(
+  'line-look',
+  `${LINE_NAMES}${LINE_CLOCK}
+local turn = tonumber(ARGV[4])
+local live = '(' .. now
+local ahead = redis.call('ZCOUNT', waiting, '-inf', '(' .. ARGV[4])
+for _, waiter in ipairs(redis.call('ZRANGEBYSCORE', called, '-inf', now)) do
+  if (tonumber(redis.call('ZSCORE', waiting, waiter)) or turn) < turn then ahead = ahead - 1 end
+end
+local calledUntil = tonumber(redis.call('ZSCORE', called, id) or 0)
+return {
+  redis.call('ZRANGEBYSCORE', holders, live, '+inf', 'WITHSCORES', 'LIMIT', 0, ${MOST_SEEN}),
+  redis.call('ZCOUNT', holders, live, '+inf'), math.min(ahead, ${MOST_AHEAD}), calledUntil > now and 1 or 0,
+}`,
+);
+
+type Seen = [holders: string[], held: number, ahead: number, isCalled: 0 | 1];
 
 /** What `take` of the script answers. @internal */
 export type Taken = [isHolder: 0 | 1, number: number, ahead: number, freeIn: number, wake: string[]];
@@ -82,6 +110,14 @@ export class RedisLines implements Lines {
 
   async isCalled(line: Line, id: string): Promise<boolean> {
     return (await this.run(IS_CALLED, line, id, [])) === 1;
+  }
+
+  async look(line: Line, id: string, turn: number): Promise<LineSeen> {
+    const [found, held, ahead, isCalled] = (await this.run(LOOK, line, id, [turn])) as Seen;
+    const holders = found.flatMap((holder, n) =>
+      n % 2 === 0 ? [{ id: holder, expiresAt: Number(found[n + 1]) }] : [],
+    );
+    return { holders, held, ahead, isCalled: isCalled === 1 };
   }
 
   private run(script: RedisScript, line: Line, id: string, rest: (string | number)[]): Promise<unknown> {

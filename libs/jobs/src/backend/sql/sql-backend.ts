@@ -26,6 +26,7 @@ import { readingTogether } from './reads-together.js';
 import { replaceUnbegun } from './replace-unbegun.js';
 import { SqlConnection } from './sql-connection.js';
 import { SqlFailedJobs } from './sql-failed-jobs.js';
+import { SqlFigures } from './sql-figures.js';
 import { SqlJobSets } from './sql-job-sets.js';
 import { SqlKeptResults } from './sql-kept-results.js';
 import { SqlLedger } from './sql-ledger.js';
@@ -52,6 +53,11 @@ SELECT pg_notify('bullmq_jobs', $1),
        publish_event($1, 'waiting', jsonb_build_object('jobId', id, 'prev', 'active'))
   FROM given_back`;
 
+const LONGEST_ACTIVE = `
+SELECT id FROM job WHERE queue = $1 AND state = 'active' ORDER BY processed_at_ms, seq LIMIT $2`;
+
+const CLAIM_TOKENS = `SELECT id, lock_token FROM job WHERE queue = $1 AND id = ANY($2::text[]) AND state = 'active'`;
+
 /** What Postgres and PGlite have in common: BullMQ's Postgres backend and the ledger, over one {@link SqlPool}. @internal */
 export abstract class SqlBackend implements QueueBackend {
   abstract readonly kind: QueueBackend['kind'];
@@ -63,6 +69,7 @@ export abstract class SqlBackend implements QueueBackend {
   readonly limits: SqlLimits;
   readonly tags: SqlTagIndex;
   readonly failed: SqlFailedJobs;
+  readonly figures: SqlFigures;
   readonly resultTable: SqlResultStore;
   readonly sets: SqlJobSets;
   readonly messages: FleetMessages;
@@ -80,6 +87,7 @@ export abstract class SqlBackend implements QueueBackend {
     this.limits = new SqlLimits(pool);
     this.tags = new SqlTagIndex(pool);
     this.failed = new SqlFailedJobs(pool);
+    this.figures = new SqlFigures(pool);
     this.resultTable = new SqlResultStore(pool);
     this.sets = new SqlJobSets(pool);
     this.messages = new FleetMessages(this, new SqlMessageLine(pool, schema), logger);
@@ -123,6 +131,20 @@ export abstract class SqlBackend implements QueueBackend {
     return deferredFailures(this.pool, queue, jobIds);
   }
 
+  async longestActive(queue: Queue, most: number): Promise<string[]> {
+    const { rows } = await this.pool.query<{ id: string }>(LONGEST_ACTIVE, [queue.name, most]);
+    return rows.map(({ id }) => id);
+  }
+
+  async claimTokens(queue: Queue, jobIds: readonly string[]): Promise<(string | undefined)[]> {
+    const { rows } = await this.pool.query<{ id: string; lock_token: string | null }>(CLAIM_TOKENS, [
+      queue.name,
+      jobIds,
+    ]);
+    const found = new Map(rows.map(({ id, lock_token: token }) => [id, token ?? undefined]));
+    return jobIds.map((id) => found.get(id));
+  }
+
   countLogLines(queue: Queue, jobIds: readonly string[]): Promise<number[]> {
     return countLogLines(this.pool, queue, jobIds);
   }
@@ -147,6 +169,10 @@ export abstract class SqlBackend implements QueueBackend {
 
   wake(queue: Queue, jobIds: readonly string[]): Promise<void> {
     return wakeJobs(this.pool, queue, jobIds);
+  }
+
+  async wakeWorker(queue: Queue): Promise<void> {
+    await this.pool.query(`SELECT pg_notify('bullmq_jobs', $1)`, [queue.name]);
   }
 
   forget(queue: Queue, jobId: string, endedBy: number): Promise<boolean> {

@@ -7,6 +7,7 @@ import type {
   LimitChanges,
   Limited,
   LimitRule,
+  LimitSeen,
   Limits,
   TakeLimit,
   Ticket,
@@ -24,6 +25,13 @@ const CHANGES = `
 SELECT coalesce(jsonb_object_agg(name, change), '{}') AS changes,
        coalesce((SELECT factor FROM jobs_limit_factor), 1) AS factor
   FROM jobs_limit_change`;
+const LOOK = `
+SELECT (
+  SELECT ceil(paused_until / 1000) FROM jobs_limit
+   WHERE name = $1 AND key = $2 AND paused_until > extract(epoch FROM clock_timestamp()) * 1000000
+) AS "pausedUntil", (
+  SELECT change FROM jobs_limit_change WHERE name = $1
+) AS change, coalesce((SELECT factor FROM jobs_limit_factor), 1) AS factor`;
 
 /** {@link Limits} in tables, on Postgres and on PGlite. @internal */
 export class SqlLimits implements Limits {
@@ -61,6 +69,13 @@ export class SqlLimits implements Limits {
     const { rows } = await this.sql.query<{ changes: Record<string, LimitChange>; factor: number }>(CHANGES);
     const { changes, factor } = rows[0]!;
     return { changes: new Map(Object.entries(changes)), factor };
+  }
+
+  async look({ name, key }: Bucket): Promise<LimitSeen> {
+    type Row = { pausedUntil: number | null; change: LimitChange | null; factor: number };
+    const { rows } = await this.sql.query<Row>(LOOK, [name, key]);
+    const { pausedUntil, change, factor } = rows[0]!;
+    return { pausedUntil: pausedUntil ?? undefined, change: change ?? undefined, factor };
   }
 }
 

@@ -1,5 +1,14 @@
 import type { PgQueryable } from 'bullmq';
-import type { Holding, Line, Lines, TakeOptions, Waiting } from '../lines.js';
+import {
+  MOST_AHEAD,
+  MOST_SEEN,
+  type Holding,
+  type Line,
+  type LineSeen,
+  type Lines,
+  type TakeOptions,
+  type Waiting,
+} from '../lines.js';
 
 /** What is left of a line that nobody asked about for so long (ms) is forgotten: whoever waits asks more often. @internal */
 export const FORGOTTEN_AFTER = 24 * 60 * 60 * 1_000;
@@ -12,6 +21,28 @@ const IS_CALLED = `
 SELECT NOT EXISTS (
   SELECT FROM jobs_waiter WHERE line = $1 AND waiter = $2 AND called_until IS NULL
 ) AS called`;
+
+/** Those who were called are counted by themselves: of the others there may be many, and an index by their turn. */
+const LOOK = `
+SELECT (
+  SELECT coalesce(jsonb_agg(jsonb_build_object('id', holder, 'expiresAt', floor(extract(epoch FROM expires_at) * 1000))
+                            ORDER BY expires_at, holder), '[]')
+    FROM (SELECT holder, expires_at FROM jobs_place
+           WHERE line = $1 AND expires_at > clock_timestamp()
+           ORDER BY expires_at, holder LIMIT ${MOST_SEEN}) AS place
+) AS holders, (
+  SELECT count(*)::integer FROM jobs_place WHERE line = $1 AND expires_at > clock_timestamp()
+) AS held, least(${MOST_AHEAD}, (
+  SELECT count(*)::integer FROM jobs_waiter
+   WHERE line = $1 AND turn < $3::bigint AND called_until > clock_timestamp()
+) + (
+  SELECT count(*)::integer FROM (
+    SELECT FROM jobs_waiter WHERE line = $1 AND turn < $3::bigint AND called_until IS NULL
+     ORDER BY turn LIMIT ${MOST_AHEAD}
+  ) AS standing
+)) AS ahead, EXISTS (
+  SELECT FROM jobs_waiter WHERE line = $1 AND waiter = $2 AND called_until > clock_timestamp()
+) AS "isCalled"`;
 
 /** What `jobs_line_take` answers. @internal */
 export interface Taken {
@@ -52,6 +83,11 @@ export class SqlLines implements Lines {
   async isCalled(line: Line, id: string): Promise<boolean> {
     const { rows } = await this.sql.query<{ called: boolean }>(IS_CALLED, [line.name, id]);
     return rows[0]!.called;
+  }
+
+  async look(line: Line, id: string, turn: number): Promise<LineSeen> {
+    const { rows } = await this.sql.query<LineSeen>(LOOK, [line.name, id, turn]);
+    return rows[0]!;
   }
 }
 

@@ -17,6 +17,10 @@ const LOOK_EVERY = 2_000;
 const RECONNECT_AFTER = 250;
 /** Where nobody can listen, workers ask for jobs this often (ms). */
 const ASK_EVERY = 1_000;
+/** After so many vain looks in a row for a job that is there, a worker asks whether the queue runs all that it may. */
+const VAIN_LOOKS = 2;
+/** How often (ms) it then looks whether there is room. Nobody tells. */
+const LOOK_FOR_ROOM_EVERY = 250;
 
 type Entries = Awaited<ReturnType<PostgresQueueBackend['readEvents']>>;
 type Marker = Awaited<ReturnType<PostgresQueueBackend['waitForJob']>>;
@@ -34,6 +38,7 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
   private wasNoticed = false;
   private isSubscribed = false;
   private endWait: (() => void) | undefined;
+  private vainLooks = 0;
 
   /** Seconds, as on Redis. BullMQ would let a worker sleep for an hour where it trusts its listening connection. */
   override get maximumBlockTimeout(): number {
@@ -42,14 +47,30 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
 
   /** BullMQ waits without limit for its LISTEN, and when that fails its worker fetches no more. */
   override async waitForJob(blockTimeout: number): Promise<Marker> {
+    // BullMQ ends every wait at once while jobs wait, also for a place among those that the fleet may run.
+    if (this.vainLooks > VAIN_LOOKS) {
+      if (await this.isMaxed()) {
+        await sleep(LOOK_FOR_ROOM_EVERY, undefined, { signal: this.interruption.signal }).catch(() => undefined);
+        return null;
+      }
+      this.vainLooks = 0;
+    }
     let isListening = false;
     await settlesWithin(
       ASK_EVERY,
       this.listenTo(JOBS).then(() => (isListening = true)),
     );
-    if (isListening) return super.waitForJob(blockTimeout);
+    if (isListening) return this.countVain(await super.waitForJob(blockTimeout));
     await sleep(ASK_EVERY, undefined, { signal: this.interruption.signal }).catch(() => undefined);
     return null;
+  }
+
+  override async moveToActive(
+    ...fetch: Parameters<PostgresQueueBackend['moveToActive']>
+  ): ReturnType<PostgresQueueBackend['moveToActive']> {
+    const fetched = await super.moveToActive(...fetch);
+    if (fetched[0]) this.vainLooks = 0;
+    return fetched;
   }
 
   override async disconnectBlocking(wait?: boolean): Promise<void> {
@@ -89,6 +110,11 @@ export class WindowedQueueBackend extends PostgresQueueBackend {
     this.interruption.abort();
     this.endWait?.();
     await super.disconnect();
+  }
+
+  private countVain(marker: Marker): Marker {
+    this.vainLooks = marker ? this.vainLooks + 1 : 0;
+    return marker;
   }
 
   private isStopping(): boolean {

@@ -2,9 +2,23 @@
  * @param {readonly string[]} parameters of Jest
  * @returns {boolean} */
 export function needsBrowser(parameters) {
+  return selects(parameters, 'e2e');
+}
+
+/** Whether the conformance tests are: they check metrics and alert rules.
+ * @param {readonly string[]} parameters of Jest
+ * @returns {boolean} */
+export function needsPromtool(parameters) {
+  return selects(parameters, 'conformance');
+}
+
+/** @param {readonly string[]} parameters
+ * @param {string} project
+ * @returns {boolean} */
+function selects(parameters, project) {
   const selected = valuesOf(parameters, '--selectProjects');
-  if (selected !== undefined) return selected.includes('e2e');
-  return !valuesOf(parameters, '--ignoreProjects')?.includes('e2e');
+  if (selected !== undefined) return selected.includes(project);
+  return !valuesOf(parameters, '--ignoreProjects')?.includes(project);
 }
 
 /** What stands between an option and the next one; undefined when the option is not given.
