@@ -3,8 +3,8 @@ const POSTGRES_ONLY = ['/test/(conformance|chaos)/postgres[^/]*$', '/test/confor
 const { JOBS_TEST_BACKENDS } = process.env;
 const leavesPostgresOut = JOBS_TEST_BACKENDS !== undefined && !JOBS_TEST_BACKENDS.split(',').includes('postgres');
 
-/** @param {string} displayName @param {string} testMatch @param {number} testTimeout */
-const project = (displayName, testMatch, testTimeout) => ({
+/** @param {string} displayName @param {string} testMatch @param {number} testTimeout @param {string[]} [setup] */
+const project = (displayName, testMatch, testTimeout, setup = []) => ({
   displayName,
   testMatch: [`<rootDir>/${testMatch}`],
   testEnvironment: 'node',
@@ -12,7 +12,7 @@ const project = (displayName, testMatch, testTimeout) => ({
   extensionsToTreatAsEsm: ['.ts'],
   globals: { TEST_TIMEOUT: testTimeout },
   setupFiles: ['<rootDir>/test/jest-esm-bridge.mjs'],
-  setupFilesAfterEnv: ['<rootDir>/test/support/test-timeout.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/test-timeout.mjs', ...setup],
   testPathIgnorePatterns: ['/node_modules/', ...(leavesPostgresOut ? POSTGRES_ONLY : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/jobs/dist/'],
   moduleNameMapper: {
@@ -33,7 +33,9 @@ export default {
   reporters: ['default', '<rootDir>/test/support/count-reporter.mjs'],
   projects: [
     project('unit', '{libs,apps,test}/**/*.spec.ts', 20_000),
-    project('conformance', 'test/conformance/**/*.conformance-spec.ts', 60_000),
+    project('conformance', 'test/conformance/**/*.conformance-spec.ts', 60_000, [
+      '<rootDir>/test/support/spare-databases.ts',
+    ]),
     project('e2e', 'test/e2e/**/*.e2e-spec.ts', 60_000),
     // Compares times, so nothing else may run beside it: npm test runs it alone.
     project('measured', 'test/measured/**/*.measured-spec.ts', 120_000),
