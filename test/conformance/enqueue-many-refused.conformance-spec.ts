@@ -52,7 +52,7 @@ describe.each(backends)('jobs that $name refuses', (backend) => {
   it('are told from those that it stored, one by one', async () => {
     const options = resolveOptions({ connection: backend.connection()!, namespace: uniqueNamespace() });
     const store = await openBackend(options, new MemoryLogger());
-    const queues = new Queues(store);
+    const queues = new Queues(store, options);
     const prepared = (id: string, p: string, parent?: { id: string; queue: string }): PreparedJob => {
       const queue = id.split('_')[0]!;
       const opts = { jobId: id, ...(parent && { parent }) };

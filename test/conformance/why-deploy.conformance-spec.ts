@@ -2,7 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Provider } from '@nestjs/common';
-import { JobsRunner, taskContract, type JobsModuleOptions } from 'nestjs-jobs';
+import { JobNotFoundError, JobsRunner, taskContract, type JobsModuleOptions } from 'nestjs-jobs';
+import { QUEUE_BACKEND } from '../../libs/jobs/src/backend/backend.tokens.js';
+import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js';
+import { Queues } from '../../libs/jobs/src/client/queues.js';
 import { WorkerControl } from '../../libs/jobs/src/worker/worker-control.js';
 import { backends, embeddedIn, ownNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
@@ -69,5 +72,17 @@ describe.each(backends)('why a job does not run after a deploy, on $name', (back
     });
     open();
     await drained;
+  });
+
+  it('[M4] asked for a job of a queue that there is not, it makes none', async () => {
+    const { jobs, app } = await start(ownNamespace(backend), [Stuck]);
+    await expect(jobs.fleet.why('misspelled_1')).rejects.toThrow(JobNotFoundError);
+    const store = app.get<QueueBackend>(QUEUE_BACKEND);
+    const versions: unknown[] = [];
+    for (const queue of [app.get(Queues).get('misspelled'), store.createQueue('default', false)]) {
+      versions.push(await queue.getVersion());
+    }
+    // BullMQ writes it into each queue that it knows.
+    expect(versions).toEqual([null, expect.stringContaining('bullmq')]);
   });
 });

@@ -303,6 +303,14 @@ describe.each(servers)('the command line on $name', (backend) => {
     }
   });
 
+  it('[M5] a dead letter that is not there is told once', async () => {
+    const { code, stdout, stderr } = await call('redrive', 'default_missing');
+    expect({ code, stdout, lines: stderr.split('\n').length }).toEqual({ code: 3, stdout: '', lines: 1 });
+    const many = await call('redrive', 'default_missing', 'default_another');
+    expect(many).toMatchObject({ code: 3, stderr: 'nestjs-jobs: 2 of 2 dead letters were refused.' });
+    expect(readTable(many.stdout).map((row) => row['DEAD LETTER'])).toEqual(['default_missing', 'default_another']);
+  });
+
   it('[M4] a queue that no process has declared can be named', async () => {
     expect(await json('purge', 'later', '--queues', 'later,other', '--yes')).toEqual({ queue: 'later', removed: 0 });
   });

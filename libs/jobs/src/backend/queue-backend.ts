@@ -76,7 +76,8 @@ export interface QueueBackend {
   readonly resultTable: ResultStore | undefined;
   readonly sets: JobSets;
   readonly messages: FleetMessages;
-  createQueue(name: string): Queue;
+  /** @param isKnown - if not, asking for it leaves no trace where there is no such queue; true by default. */
+  createQueue(name: string, isKnown?: boolean): Queue;
   /**
    * A queue that only adds jobs, with statements of the caller's transaction. It holds nothing that must be closed.
    *

@@ -4,6 +4,9 @@ import type { FlowProducer, Queue, QueueEvents } from 'bullmq';
 import { QUEUE_BACKEND } from '../backend/backend.tokens.js';
 import type { QueueBackend } from '../backend/queue-backend.js';
 import { settlesWithin } from '../backend/with-timeout.js';
+import { INTERNAL_QUEUE } from '../canvas/canvas-part.js';
+import type { ResolvedJobsOptions } from '../options/jobs-options.js';
+import { RESOLVED_OPTIONS } from '../options/options.tokens.js';
 import { JobsClosedError } from './client.errors.js';
 
 /** The process's BullMQ queues and their event streams: one each, made when first needed. @internal */
@@ -15,7 +18,10 @@ export class Queues {
   private flowProducer: FlowProducer | undefined;
   private isClosed = false;
 
-  constructor(@Inject(QUEUE_BACKEND) private readonly backend: QueueBackend) {}
+  constructor(
+    @Inject(QUEUE_BACKEND) private readonly backend: QueueBackend,
+    @Inject(RESOLVED_OPTIONS) private readonly options: Pick<ResolvedJobsOptions, 'queues'>,
+  ) {}
 
   /** BullMQ's objects hold connections, and these hold passwords. */
   [inspect.custom](): string {
@@ -25,7 +31,8 @@ export class Queues {
   get(name: string): Queue {
     let queue = this.queues.get(name);
     if (!queue) {
-      queue = this.backend.createQueue(name).on('error', this.reportErrorOf(name));
+      const isKnown = name === INTERNAL_QUEUE || this.options.queues.has(name);
+      queue = this.backend.createQueue(name, isKnown).on('error', this.reportErrorOf(name));
       this.queues.set(name, queue);
     }
     return queue;

@@ -114,9 +114,9 @@ export class RedisBackend implements QueueBackend {
     return `${this.constructor.name}(${this.location})`;
   }
 
-  createQueue(name: string): Queue {
+  createQueue(name: string, isKnown = true): Queue {
     // BullMQ writes its version into each queue that it is asked for, also into one that there is not.
-    const skipMetasUpdate = this.isVisitor;
+    const skipMetasUpdate = this.isVisitor || !isKnown;
     return new Queue(name, { ...this.baseOptions(this.producer), skipMetasUpdate, settings: { repeatStrategy } });
   }
 

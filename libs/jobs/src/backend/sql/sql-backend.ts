@@ -102,8 +102,9 @@ export abstract class SqlBackend implements QueueBackend {
     return `${this.constructor.name}(${this.location})`;
   }
 
-  createQueue(name: string): Queue {
-    return new Queue(name, { ...this.connection(), settings: { repeatStrategy } }, this.factory);
+  createQueue(name: string, isKnown = true): Queue {
+    const options = { ...this.connection(), skipMetasUpdate: !isKnown, settings: { repeatStrategy } };
+    return new Queue(name, options, this.factory);
   }
 
   createFlowProducer(): FlowProducer {

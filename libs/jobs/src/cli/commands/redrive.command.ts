@@ -51,6 +51,7 @@ async function redriveEach({ jobs, output }: CommandContext, ids: readonly strin
     }
   }
   output.json({ redriven: outcomes });
+  if (failure && ids.length === 1) throw failure;
   output.table<Outcome>(
     [
       { title: 'dead letter', of: ({ id }) => id },
@@ -65,9 +66,7 @@ async function redriveEach({ jobs, output }: CommandContext, ids: readonly strin
   );
   if (!failure) return;
   const failed = outcomes.filter(({ error }) => error).length;
-  const message =
-    ids.length === 1 ? failure.message : `${failed} of ${counted(ids.length, 'dead letter')} were refused.`;
-  throw new CliError(message, exitCodeOf(failure));
+  throw new CliError(`${failed} of ${counted(ids.length, 'dead letter')} were refused.`, exitCodeOf(failure));
 }
 
 async function redriveAll(context: CommandContext, given: ReturnType<typeof filterOf>): Promise<void> {
