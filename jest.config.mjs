@@ -6,6 +6,8 @@ const leavesPostgresOut = JOBS_TEST_BACKENDS !== undefined && !JOBS_TEST_BACKEND
 /** @param {string} displayName @param {string} testMatch @param {number} testTimeout @param {string[]} [setup] */
 const project = (displayName, testMatch, testTimeout, setup = []) => ({
   displayName,
+  // That of the cache, too.
+  id: 'nestjs-jobs',
   testMatch: [`<rootDir>/${testMatch}`],
   testEnvironment: 'node',
   clearMocks: true,
@@ -21,7 +23,9 @@ const project = (displayName, testMatch, testTimeout, setup = []) => ({
     // TypeScript writes `./x.js` for `./x.ts`; a file that really is JavaScript comes first.
     '^(\\.{1,2}/.*)\\.js$': ['$1.js', '$1.ts'],
   },
-  transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: '<rootDir>/tsconfig.json' }] },
+  transform: {
+    '^.+\\.ts$': ['<rootDir>/test/support/transform.mjs', { useESM: true, tsconfig: '<rootDir>/tsconfig.json' }],
+  },
 });
 
 export default {
