@@ -13,8 +13,7 @@ const project = (displayName, testMatch, testTimeout, setup = []) => ({
   clearMocks: true,
   extensionsToTreatAsEsm: ['.ts'],
   globals: { TEST_TIMEOUT: testTimeout },
-  setupFiles: ['<rootDir>/test/jest-esm-bridge.mjs'],
-  setupFilesAfterEnv: ['<rootDir>/test/support/test-timeout.mjs', ...setup],
+  setupFilesAfterEnv: ['<rootDir>/test/jest-esm-bridge.mjs', '<rootDir>/test/support/test-timeout.mjs', ...setup],
   testPathIgnorePatterns: ['/node_modules/', ...(leavesPostgresOut ? POSTGRES_ONLY : [])],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/jobs/dist/'],
   moduleNameMapper: {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { spawnFixture } from '../../../../../test/support/child-process.js';
+import { sized } from '../../../../../test/support/test-form.js';
 import { DataDirectoryLockedError } from './data-directory-locked.error.js';
 import { EmbeddedBackendStoppedError } from './embedded-backend-stopped.error.js';
 import { EmbeddedBackendUnavailableError } from './embedded-backend-unavailable.error.js';
@@ -11,6 +12,9 @@ import { openPglitePool } from './pglite-pool.js';
 jest.setTimeout(120_000);
 
 const KILLS = 3;
+const WRITES = sized(200, 50);
+/** Of as many of each kind. */
+const LAST_WRITE = new RegExp(`-p-${WRITES - 1}$`);
 
 describe('a PglitePool in a directory', () => {
   let root: string;
@@ -40,12 +44,12 @@ describe('a PglitePool in a directory', () => {
     const acknowledged: string[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
       const child = spawnFixture('embedded/write-until-killed', { args: [dataDir, String(kill)] });
-      await child.waitForLine(/-p-199$/);
+      await child.waitForLine(LAST_WRITE, { timeout: 60_000 });
       await expect(open()).rejects.toMatchObject({ pid: child.pid });
       await child.kill('SIGKILL');
       acknowledged.push(...child.stdout);
     }
-    expect(acknowledged.length).toBeGreaterThan(KILLS * 200);
+    expect(acknowledged.length).toBeGreaterThan(KILLS * WRITES);
 
     const pool = await open();
     const { rows } = await pool.query<{ id: string }>('SELECT id FROM written');
