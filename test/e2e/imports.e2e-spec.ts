@@ -65,7 +65,7 @@ describe.each(backends)('imports of the sample API on $name', (backend) => {
 
   async function imported(body: string | Uint8Array<ArrayBuffer>): Promise<{ id: string; result: ImportResult }> {
     const { id, pollUrl } = await accepted(await post(body));
-    const last = (await pollUntilEnded(api.url, pollUrl)).at(-1)!;
+    const last = (await pollUntilEnded(api.url, pollUrl, 50)).at(-1)!;
     expect(last).toMatchObject({ id, task: 'imports.run', state: 'succeeded' });
     return { id, result: last.result as ImportResult };
   }
@@ -296,7 +296,7 @@ describe.each(killedOn)('an import on $name, whose process is killed -9 while ch
     // One cheap look at a time: the tree of a large import is slow to read while its chunks are checked.
     await eventually(async () => (await statusOf(api, job)).state === 'blocked', { timeout: 60_000, interval: 5 });
     const left = await killAndGoOn();
-    const seen = await pollUntilEnded(left.url, job.pollUrl);
+    const seen = await pollUntilEnded(left.url, job.pollUrl, 100);
     expect(seen[0]).toMatchObject({ state: 'blocked' });
     const result = { rows, accepted: rows, rejected: 0, refused: 0, amounts: { total: rows } };
     expect(seen.at(-1)).toMatchObject({ state: 'succeeded', result });
