@@ -3,6 +3,7 @@ import { backends, uniqueNamespace } from '../support/backends.js';
 import { spawnFixture, type ChildHandle } from '../support/child-process.js';
 import { callCli, readTable, runCli, type CliAnswer } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
+import { isFull, runsOn } from '../support/test-form.js';
 import { SETTINGS_VARIABLE, type CliAppJobs, type CliAppSettings } from '../fixtures/cli-app-settings.js';
 
 const servers = backends.filter(({ name }) => name !== 'embedded');
@@ -39,10 +40,12 @@ describe.each(servers)('the command line on $name', (backend) => {
   afterAll(() => app.kill('SIGKILL'));
 
   const where = (): NodeJS.ProcessEnv => ({ JOBS_URL: url, JOBS_NAMESPACE: namespace });
-  /** As a process of its own. */
-  const cli = (...args: string[]): Promise<CliAnswer> => runCli(args, where());
-  /** Where it is only looked at what was done, or what is refused. */
+  /** As a process of its own, in the short form on one server. */
+  const cli = (...args: string[]): Promise<CliAnswer> =>
+    (runsOn(backend, servers, 0) ? runCli : callCli)(args, where());
+  /** Most of it, whose process would tell nothing that those of others do not. */
   const call = (...args: string[]): Promise<CliAnswer> => callCli(args, where());
+  const shown = isFull ? cli : call;
 
   async function json<T>(...args: string[]): Promise<T> {
     const { code, stdout, stderr } = await call(...args, '--json');
@@ -51,7 +54,7 @@ describe.each(servers)('the command line on $name', (backend) => {
   }
 
   async function table(...args: string[]): Promise<Record<string, string>[]> {
-    const { code, stdout, stderr } = await cli(...args);
+    const { code, stdout, stderr } = await shown(...args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return readTable(stdout);
   }
@@ -99,7 +102,7 @@ describe.each(servers)('the command line on $name', (backend) => {
     it('[M4] why a job does not run', async () => {
       const explanation = await json<{ id: string; reason: object; message: string }>('why', ids.waiting);
       expect(explanation).toMatchObject({ id: ids.waiting, queue: 'bulk', reason: { kind: 'concurrency', slots: 1 } });
-      const { code, stdout } = await cli('why', ids.waiting);
+      const { code, stdout } = await shown('why', ids.waiting);
       expect(code).toBe(0);
       expect(stdout).toContain(explanation.message);
       expect(stdout).toMatch(/^reason\s+concurrency$/m);
@@ -107,7 +110,7 @@ describe.each(servers)('the command line on $name', (backend) => {
 
     it('[M4] where a job stands', async () => {
       expect(await json('status', ids.succeeded)).toMatchObject({ id: ids.succeeded, state: 'succeeded', attempt: 1 });
-      const { code, stdout } = await cli('status', ids.failed);
+      const { code, stdout } = await shown('status', ids.failed);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^state\s+failed$/m);
       expect(stdout).toMatch(/^tags\s+acme$/m);
@@ -131,7 +134,7 @@ describe.each(servers)('the command line on $name', (backend) => {
         expect(await json('dead-letters', ...other)).toEqual({ letters: [] });
       }
       expect(await json('dead-letters', '--since', '1h', '--open', '--limit', '1')).toMatchObject({ letters: [{}] });
-      expect((await cli('dead-letters', '--queue', 'bulk')).stdout).toBe('No dead letters.');
+      expect((await shown('dead-letters', '--queue', 'bulk')).stdout).toBe('No dead letters.');
     });
 
     it('[M4] at schedules, whose code it has not', async () => {
@@ -221,12 +224,12 @@ describe.each(servers)('the command line on $name', (backend) => {
     it('[M5] to a queue: purge', async () => {
       await json('fleet', 'pause-queue', 'bulk', '--yes');
       expect(await json('purge', 'bulk', '--yes')).toEqual({ queue: 'bulk', removed: 1 });
-      expect((await cli('status', ids.waiting)).code).toBe(3);
+      expect((await shown('status', ids.waiting)).code).toBe(3);
       await json('fleet', 'resume-queue', 'bulk');
     });
 
     it('[M5] to a job that runs: asks it to stop', async () => {
-      const { stdout } = await cli('cancel', ids.running, '--yes');
+      const { stdout } = await shown('cancel', ids.running, '--yes');
       expect(stdout).toMatch(/asked to stop|is cancelled/);
       await eventually(async () => expect(await json('status', ids.running)).toMatchObject({ state: 'cancelled' }));
     });

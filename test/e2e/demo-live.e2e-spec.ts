@@ -5,8 +5,12 @@ import { backends } from '../support/backends.js';
 import { spawnSampleApi } from '../support/child-process.js';
 import { startSampleApi, type SampleApi } from '../support/sample-api.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { runsOn } from '../support/test-form.js';
 
-describe.each(backends)('npm run demo -- --live, with the sample API on $name', (backend) => {
+// The demo sees nothing but HTTP. The live events of each backend have tests of their own.
+const shown = backends.filter((backend) => runsOn(backend, backends, 1));
+
+describe.each(shown)('npm run demo -- --live, with the sample API on $name', (backend) => {
   let api: SampleApi;
   let cwd: string;
   beforeAll(async () => {
