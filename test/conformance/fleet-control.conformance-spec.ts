@@ -7,6 +7,7 @@ import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import type { JobsApp } from '../support/jobs-app.js';
 import { elsewhere, gated, idOf, Lanes, numbers, quick, run, start } from '../support/lanes.js';
+import { sized } from '../support/test-form.js';
 
 beforeEach(() => Lanes.reset());
 
@@ -74,7 +75,7 @@ describe.each(backends)('control of the fleet on $name', (backend) => {
     await eventually(() => expect(Lanes.running).toBe(1));
     await jobs.fleet.pauseProcess(await idOf(jobs));
     const renewals = jest.spyOn(WorkerWatch.prototype, 'look');
-    await eventually(() => renewals.mock.calls.length >= 100, { timeout: 60_000 });
+    await eventually(() => renewals.mock.calls.length >= sized(100, 50), { timeout: 60_000 });
     renewals.mockRestore();
     expect(await running.status()).toMatchObject({ state: 'running', attempt: 1 });
     await jobs.fleet.resumeProcess(await idOf(jobs));
@@ -105,7 +106,7 @@ describe.each(backends)('control of the fleet on $name', (backend) => {
     app = await start(backend, { queues: { lanes: { concurrency: 8 } } });
     const { jobs } = app;
     const id = await idOf(jobs);
-    const texts = numbers(300);
+    const texts = numbers(sized(300, 100));
     const results = run(jobs, texts);
     for (let n = 0; n < 6; n++) {
       await jobs.fleet.pauseProcess(id);

@@ -178,7 +178,7 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
     expect(callsOf('disabled')).toEqual([]);
   });
 
-  it('[S1] [S2] keep their zones and their names, and the registry has them', async () => {
+  it('[S1] [S2] keep their zones and their names, and the registry has them, and what the app adds', async () => {
     const logger = new MemoryLogger();
     const { app, jobs } = await start({ providers: [Existing], logger });
     const registry = app.get(SchedulerRegistry);
@@ -204,11 +204,8 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
     expect(timeout!.every).toBeUndefined();
     expect(timeout!.startAt).toBe(timeout!.endAt);
     expect(logger.text()).toContain('@Interval of Existing.often in RootTestModule goes on running in every process');
-  });
 
-  it('[S1] what the app adds to the registry itself stays in its process', async () => {
-    const { app, jobs } = await start({ providers: [Existing] });
-    const registry = app.get(SchedulerRegistry);
+    // What the app adds to it itself stays in its process.
     const job = new CronJob('* * * * * *', () => called(app, 'dynamic'));
     registry.addCronJob('dynamic', job);
     job.start();
@@ -255,22 +252,18 @@ describe.each(backends)('methods of @nestjs/schedule on $name', (backend) => {
     expect(calls.map(({ method }) => method)).toEqual(['ofEach']);
   });
 
-  it('[S1] a task has jobs with all that a task has', async () => {
-    await start({ providers: [Both] });
-    await eventually(() => callsOf('both').length > 1, { timeout: 30_000 });
-    expect(callsOf('both')[0]!.args).toEqual([undefined, 'both.run', 2]);
-  });
-
-  it('[S1] [S5] a Date is one time', async () => {
+  it('[S1] [S5] a task has jobs with all that a task has, and a Date is one time', async () => {
     const date = new Date(Date.now() + 3_600_000);
     @Injectable()
     class OnDate {
       @Cron(date, { name: 'on-date' })
       once(): void {}
     }
-    const { app, jobs } = await start({ providers: [OnDate] });
+    const { app, jobs } = await start({ providers: [Both, OnDate] });
     expect(await jobs.schedules.next('on-date', 5)).toEqual([date]);
     expect(app.get(SchedulerRegistry).getCronJob('on-date').isActive).toBe(false);
+    await eventually(() => callsOf('both').length > 1, { timeout: 30_000 });
+    expect(callsOf('both')[0]!.args).toEqual([undefined, 'both.run', 2]);
   });
 
   it('[S1] their jobs keep the limit of their queue', async () => {

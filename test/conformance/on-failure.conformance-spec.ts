@@ -19,6 +19,7 @@ import type { QueueBackend } from '../../libs/jobs/src/backend/queue-backend.js'
 import { backends } from '../support/backends.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { signal, type Signal } from '../support/signals.js';
+import { sized } from '../support/test-form.js';
 
 class PaymentError extends Error {
   readonly code = 'E_PAYMENT';
@@ -284,7 +285,7 @@ describe.each(backends)('@OnFailure on $name', (backend) => {
       providers: [Failing, Handlers],
       options: { queues: { default: { concurrency }, handlers: { concurrency } } },
     });
-    const count = concurrency * 5;
+    const count = concurrency * sized(5, 2);
     const entries = Array.from({ length: count }, (_, n) => ({ task: task(Failing, 'throws'), payload: { n } }));
     const handles = await jobs.enqueueMany(entries);
     await Promise.all(handles.map((handle) => handle.result().catch(() => {})));

@@ -3,6 +3,7 @@ import { spawnSampleApi } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
 import { pollUntilEnded, sampleEnvironment, startSampleApi, type SampleApi } from '../support/sample-api.js';
 import { Scrape } from '../support/scrape.js';
+import { itIf, runsOn } from '../support/test-form.js';
 
 const METRICS_TOKEN = 'not-to-be-guessed-by-anyone';
 const REQUEST = { dataset: 'seattle-weather', groupBy: 'weather', measure: 'precipitation' };
@@ -23,7 +24,7 @@ async function makeReport({ url }: SampleApi): Promise<void> {
 }
 
 describe.each(backends)('the metrics of the sample API on $name', (backend) => {
-  it('[M2] are for those who have the token', async () => {
+  itIf(runsOn(backend, backends, 0), '[M2] are for those who have the token', async () => {
     const api = await startSampleApi(backend, { METRICS_TOKEN });
     await makeReport(api);
     expect((await scrapeWith(api.url)).status).toBe(401);
@@ -38,23 +39,12 @@ describe.each(backends)('the metrics of the sample API on $name', (backend) => {
     expect(told.sum('jobs_schedule_fired_total')).toBe(0);
     await api.stop();
   });
-
-  it('[M2] are open while the service is tried, and closed where they are to be and nobody has a token', async () => {
-    const closed = await startSampleApi(backend, { METRICS_PUBLIC: 'false' });
-    const { status, text } = await scrapeWith(closed.url);
-    expect(status).toBe(403);
-    expect(text).not.toContain('jobs_');
-    await closed.stop();
-    const open = await startSampleApi(backend);
-    expect((await scrapeWith(open.url)).status).toBe(200);
-    await open.stop();
-  });
 });
 
 const shared = backends.filter(({ name }) => name !== 'embedded');
 if (shared.length > 0) {
   describe.each(shared)('the metrics of a worker process of the sample on $name', (backend) => {
-    it('[M2] are served at a port of their own, behind the same guard, and nothing else is', async () => {
+    itIf(runsOn(backend, shared, 0), '[M2] are served at a port of their own, behind the same guard', async () => {
       const env = { METRICS_TOKEN, WORKER_METRICS_PORT: '0', JOBS_WORKERS: 'false' };
       const api = await startSampleApi(backend, env);
       const environment = { ...sampleEnvironment(backend, api.directory), ...env };
@@ -71,6 +61,7 @@ if (shared.length > 0) {
         expect(ofApi.of('jobs_workers')).toEqual([]);
         expect([ofApi, ofWorker].filter((scrape) => scrape.of('jobs_dead_letters').length > 0)).toHaveLength(1);
       });
+      // And nothing else is.
       expect((await fetch(`${url}/health`)).status).toBe(404);
       await worker.kill('SIGTERM');
       await api.stop();

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { JobStatus } from 'nestjs-jobs';
 import { backends } from '../support/backends.js';
-import { spawnSampleApi } from '../support/child-process.js';
+import { spawnSampleApi, type ChildHandle } from '../support/child-process.js';
 import { eventually } from '../support/eventually.js';
 import { pollUntilEnded, sampleEnvironment, startSampleApi, type SampleApi } from '../support/sample-api.js';
+import { itIf, runsOn, sized } from '../support/test-form.js';
 
 interface Accepted {
   id: string;
@@ -17,6 +18,11 @@ interface Summary {
   rows: number;
   groups: { group: string; count: number; sum: number; mean: number }[];
   files: { pdf: string; csv: string };
+}
+
+async function stopsQuietly(child: ChildHandle): Promise<void> {
+  expect(await child.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
+  expect(child.stderr.join('\n')).toBe('');
 }
 
 describe.each(backends)('the sample API on $name', (backend) => {
@@ -77,7 +83,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
     await eventually(async () => expect(await readdir(join(api.directory, 'reports', 'uploads'))).toEqual([]));
   });
 
-  it('[A6] stops a report that is being made, and leaves nothing of it behind', async () => {
+  itIf(runsOn(backend, backends, 1), '[A6] stops a report that is being made, and leaves nothing behind', async () => {
     // Two million rows, nearly as much as is taken.
     const sent = await post(`a,b\n${'x,1\n'.repeat(2_000_000)}`, 'text/csv', '?groupBy=a&measure=b');
     const { id, pollUrl } = (await sent.json()) as Accepted;
@@ -94,7 +100,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
     expect((await fetch(`${api.url}${pollUrl}`, { method: 'DELETE' })).status).toBe(202);
   });
 
-  const bad: [string, string, string, RegExp][] = [
+  const allBad: [string, string, string, RegExp][] = [
     ['an empty file', '', 'FILE_EMPTY', /empty/i],
     ['a file of only a header', 'a,b\n', 'FILE_EMPTY', /row/i],
     ['a file that is no CSV', 'a,b\n"1,2\n', 'CSV_INVALID', /line|quote/i],
@@ -104,6 +110,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
     ['a measure that is no number', 'a,b\n1,many\n', 'VALUE_NOT_NUMERIC', /line 2/i],
   ];
 
+  const bad = allBad.filter((_bad, n) => runsOn(backend, backends, n));
   it.each(bad)('fails once for %s, saying what to do', async (_what, body, code, message) => {
     const status = await lastStatus(await post(body, 'text/csv', '?groupBy=a&measure=b'));
     expect(status).toMatchObject({ state: 'failed', attempt: 1, error: { code } });
@@ -112,7 +119,7 @@ describe.each(backends)('the sample API on $name', (backend) => {
     expect(JSON.stringify(status)).not.toMatch(/\.(js|ts):\d+/);
   });
 
-  it('refuses at once what cannot become a report', async () => {
+  itIf(runsOn(backend, backends, 0), 'refuses at once what cannot become a report', async () => {
     const unknown = await post(
       JSON.stringify({ dataset: '../secrets', groupBy: 'a', measure: 'b' }),
       'application/json',
@@ -149,53 +156,71 @@ describe.each(backends)('the sample API on $name', (backend) => {
     expect((await fetch(`${api.url}/docs`)).status).toBe(200);
   });
 
-  it.each([
-    ['everyone', {}, ['', 'Bearer wrong', 'Bearer a token of the tests']],
-    ['nobody', { HEALTH_DETAILS: 'closed' }, [] as string[]],
-    [
-      'who sends the admin token',
-      { HEALTH_DETAILS: 'closed', ADMIN_TOKEN: 'a token of the tests' },
-      ['Bearer a token of the tests'],
-    ],
-  ])('[M3] shows what its health is made of to %s', async (_who, env, shownTo) => {
-    const other = await startSampleApi(backend, env);
-    for (const authorization of ['', 'Bearer wrong', 'Bearer a token of the tests']) {
-      const response = await fetch(`${other.url}/health`, { headers: { authorization } });
-      const { details } = (await response.json()) as { details?: { jobs: unknown } };
-      expect([authorization, details?.jobs]).toEqual([
-        authorization,
-        shownTo.includes(authorization) ? expect.objectContaining({ status: 'up', backend: backend.name }) : undefined,
-      ]);
-    }
-    await other.stop();
+  it('[M2] shows its metrics to everyone while it is tried', async () => {
+    expect((await fetch(`${api.url}/metrics`)).status).toBe(200);
   });
 
-  it('stops when it is told to, and says nothing of errors', async () => {
-    const other = await startSampleApi(backend);
-    expect(await other.process.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(other.process.stderr.join('\n')).toBe('');
-    await rm(other.directory, { recursive: true, force: true });
+  const TOKEN = 'a token of the tests';
+
+  const shown = expect.objectContaining({ status: 'up', backend: backend.name });
+
+  /** What it shows without a token, for a wrong one, and for the right one. */
+  async function details({ url }: SampleApi): Promise<unknown[]> {
+    const asked = ['', 'Bearer wrong', `Bearer ${TOKEN}`].map(async (authorization) => {
+      const response = await fetch(`${url}/health`, { headers: { authorization } });
+      return ((await response.json()) as { details?: { jobs: unknown } }).details?.jobs;
+    });
+    return Promise.all(asked);
+  }
+
+  it('[M3] shows what its health is made of to everyone', async () => {
+    expect(await details(api)).toEqual([shown, shown, shown]);
   });
+
+  const closed: [string, NodeJS.ProcessEnv, unknown[]][] = [
+    ['nobody', {}, [undefined, undefined, undefined]],
+    ['who sends the admin token', { ADMIN_TOKEN: TOKEN }, [undefined, undefined, shown]],
+  ];
+  for (const [n, [who, env, answers]] of closed.entries()) {
+    itIf(
+      runsOn(backend, backends, n),
+      `[M2] [M3] closed, it shows its health to ${who}, and no metrics, and stops`,
+      async () => {
+        const other = await startSampleApi(backend, { HEALTH_DETAILS: 'closed', METRICS_PUBLIC: 'false', ...env });
+        expect(await details(other)).toEqual(answers);
+        const metrics = await fetch(`${other.url}/metrics`);
+        expect(metrics.status).toBe(403);
+        expect(await metrics.text()).not.toContain('jobs_');
+        await stopsQuietly(other.process);
+        await rm(other.directory, { recursive: true, force: true });
+      },
+    );
+  }
 });
 
 describe('the sample API from the environment', () => {
-  it.each([
-    ['an empty JOBS_URL', { JOBS_URL: '' }, /JOBS_URL/],
+  const wrong: [string, NodeJS.ProcessEnv, RegExp][] = [
     ['a JOBS_URL of another kind', { JOBS_URL: 'http://user:s3cret@localhost' }, /JOBS_URL/],
-    ['a PORT that is none', { PORT: 'eighty' }, /PORT/],
     [
       'production without a backend',
       { NODE_ENV: 'production', WEBHOOK_SECRET: 's'.repeat(32) },
       /connection.*NODE_ENV=production/,
     ],
+    ['an empty JOBS_URL', { JOBS_URL: '' }, /JOBS_URL/],
+    ['a PORT that is none', { PORT: 'eighty' }, /PORT/],
     ['production without a secret', { NODE_ENV: 'production' }, /WEBHOOK_SECRET must be set/],
     ['a short secret', { WEBHOOK_SECRET: 's3cret' }, /WEBHOOK_SECRET must have at least 32 characters/],
-  ])('does not start with %s, and says why', async (_what, env, message) => {
-    const child = spawnSampleApi('main', { env: { PORT: '0', ...env } });
-    expect(await child.exited).toEqual({ code: 1, signal: null });
-    expect(child.stderr.join('\n')).toMatch(message);
-    expect(child.output()).not.toContain('s3cret');
-  });
+  ];
+  // What is read from the environment is refused in one way, whatever is wrong with it.
+  it.each(wrong.slice(0, sized(wrong.length, 2)))(
+    'does not start with %s, and says why',
+    async (_what, env, message) => {
+      const child = spawnSampleApi('main', { env: { PORT: '0', ...env } });
+      expect(await child.exited).toEqual({ code: 1, signal: null });
+      expect(child.stderr.join('\n')).toMatch(message);
+      expect(child.output()).not.toContain('s3cret');
+    },
+  );
 });
 
 const servers = backends.filter(({ name }) => name !== 'embedded');
@@ -203,7 +228,7 @@ const servers = backends.filter(({ name }) => name !== 'embedded');
 // `describe.each` refuses an empty table, and embedded has but one process.
 if (servers.length > 0) {
   describe.each(servers)('the sample API and its worker process on $name', (backend) => {
-    it('[Q1] [A2] the API answers while the worker process does the work', async () => {
+    itIf(runsOn(backend, servers, 1), '[Q1] [A2] the API answers while the worker process works', async () => {
       const api = await startSampleApi(backend, { JOBS_WORKERS: 'false' });
       const env = { ...sampleEnvironment(backend, api.directory) };
       const worker = spawnSampleApi('worker', { env });
@@ -217,8 +242,9 @@ if (servers.length > 0) {
       const last = (await pollUntilEnded(api.url, pollUrl)).at(-1)!;
       expect(last.state).toBe('succeeded');
       expect((await fetch(api.url + (last.result as Summary).files.pdf)).status).toBe(200);
-      await worker.kill('SIGTERM');
-      await api.stop();
+      await stopsQuietly(worker);
+      await stopsQuietly(api.process);
+      await rm(api.directory, { recursive: true, force: true });
     });
   });
 }

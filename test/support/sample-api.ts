@@ -1,10 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { JobStatus } from 'nestjs-jobs';
-import { postgresUrl, redisUrl, type TestBackend } from './backends.js';
+import { embeddedIn, ownNamespace, postgresUrl, redisUrl, type TestBackend } from './backends.js';
 import { spawnSampleApi, type ChildHandle } from './child-process.js';
 import { eventually } from './eventually.js';
+
+const PGLITE = fileURLToPath(new URL('../../node_modules/@electric-sql/pglite/package.json', import.meta.url));
 
 /** A running sample API, in a directory of its own. */
 export interface SampleApi {
@@ -30,12 +35,23 @@ export function sampleEnvironment(backend: TestBackend, directory: string): Node
 function storeEnvironment(backend: TestBackend, directory: string): NodeJS.ProcessEnv {
   switch (backend.name) {
     case 'embedded':
-      return { JOBS_DATA_DIR: join(directory, 'jobs') };
+      return { JOBS_DATA_DIR: dataDirectoryIn(directory), JOBS_NAMESPACE: ownNamespace(backend) };
     case 'redis':
       return { JOBS_URL: redisUrl() };
     case 'postgres':
       return { JOBS_URL: postgresUrl() };
   }
+}
+
+const dataDirectoryIn = (directory: string): string => join(directory, 'jobs');
+
+/** As a boot leaves it. To make it, with initdb, takes as much CPU time as all the rest of a boot. */
+async function makeDatabase(dataDir: string): Promise<void> {
+  const { template } = embeddedIn(dataDir).embedded;
+  const { version } = JSON.parse(await readFile(PGLITE, 'utf8')) as { version: string };
+  const files = join(dataDir, 'pgdata');
+  await mkdir(files, { recursive: true, mode: 0o700 });
+  await promisify(execFile)('tar', ['-xf', join(template, `pglite-${version}.tar`), '-C', files]);
 }
 
 /** @param beside - one that runs or ran: the new one shares its store and its folders, and leaves both when it stops. */
@@ -45,6 +61,7 @@ export async function startSampleApi(
   beside?: SampleApi,
 ): Promise<SampleApi> {
   const directory = beside?.directory ?? (await mkdtemp(join(tmpdir(), 'sample-api-')));
+  if (!beside && backend.name === 'embedded') await makeDatabase(dataDirectoryIn(directory));
   const process = spawnSampleApi('main', { env: { ...sampleEnvironment(backend, directory), ...env } });
   const [, url] = await process.waitForLine(/^Sample API: (http:\/\/localhost:\d+)/, { timeout: 60_000 });
   return {
