@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Injectable } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { JobsRunner, Task, task, type JobHandle, type JobsModuleOptions } from 'nestjs-jobs';
@@ -10,8 +9,8 @@ import { eventually } from '../support/eventually.js';
 import { HealthController } from '../support/health.controller.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
+import { childrenToo } from '../support/postmaster.js';
 import { startPostgres } from '../support/services/postgres.mjs';
-import { processesShowing } from '../support/services/processes.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 import { signal } from '../support/signals.js';
 import { isFull, itIf, runsOn } from '../support/test-form.js';
@@ -99,6 +98,11 @@ if (kinds.length > 0) {
     });
     afterAll(async () => void (await server.stop()));
 
+    async function proxied(): Promise<{ proxy: TcpProxy; url: string }> {
+      const proxy = await TcpProxy.to(server.port);
+      return { proxy, url: server.url.replace(`:${server.port}`, `:${proxy.port}`) };
+    }
+
     /** An app that works, and one that only enqueues, on a connection of its own. */
     async function startBoth(
       url: string,
@@ -138,8 +142,7 @@ if (kinds.length > 0) {
     }
 
     it('[C9] connections that swallow bytes: rebuilt, health 503 meanwhile, and what runs keeps its one attempt', async () => {
-      const proxy = await TcpProxy.to(server.port);
-      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const { proxy, url } = await proxied();
       // Twelve seconds, of which six may be over when the claims cannot be renewed for the first time.
       const { producer, health, close } = await startBoth(url, { lease: '12s' });
       const enqueue = (text: string): Promise<JobHandle<string>> => producer.jobs.enqueue(task(Frozen, 'echo'), text);
@@ -171,8 +174,7 @@ if (kinds.length > 0) {
       runsOn(kind, kinds, 0),
       '[C9] connections that swallow bytes while all slots are busy: the claims are renewed over new ones',
       async () => {
-        const proxy = await TcpProxy.to(server.port);
-        const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+        const { proxy, url } = await proxied();
         const { worker, producer, health, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
         const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
         await Frozen.gate.entered.reached;
@@ -198,8 +200,7 @@ if (kinds.length > 0) {
       runsOn(kind, kinds, 1),
       '[C9] connections that swallow bytes as the last job ends: its end is told over new ones before its claim ends',
       async () => {
-        const proxy = await TcpProxy.to(server.port);
-        const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+        const { proxy, url } = await proxied();
         const { worker, producer, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
         const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
         await Frozen.gate.entered.reached;
@@ -220,8 +221,7 @@ if (kinds.length > 0) {
 
     if (name === 'redis') {
       it('[C9] a connection that was never answered before its worker needs it: rebuilt before the claim ends', async () => {
-        const proxy = await TcpProxy.to(server.port);
-        const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+        const { proxy, url } = await proxied();
         const stranded = strandWorkersOwn(proxy);
         const options = { namespace: uniqueNamespace(), connectTimeout: '500ms', lease: '12s' };
         const settings = { providers: [Frozen], logger: log };
@@ -245,8 +245,7 @@ if (kinds.length > 0) {
       runsOn(kind, kinds, 2),
       '[C9] connections that swallow bytes, also new ones for a while: all is well once new ones work',
       async () => {
-        const proxy = await TcpProxy.to(server.port);
-        const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+        const { proxy, url } = await proxied();
         const { producer, health, close } = await startBoth(url);
         await (await producer.jobs.enqueue(task(Frozen, 'echo'), 'before')).result();
 
@@ -313,11 +312,4 @@ function strandWorkersOwn(proxy: TcpProxy): Promise<void> {
 function renewalAskedAt({ app }: JobsApp): number {
   const { workers } = app.get(JobsRunner) as unknown as { workers: Map<string, JobsWorker> };
   return workers.get('default')!.renewalAskedAt;
-}
-
-/** A postmaster with all its children, which answer without it; they show the same cluster. */
-function childrenToo(postmaster: number): number[] {
-  const title = readFileSync(`/proc/${postmaster}/cmdline`, 'utf8');
-  const cluster = /cluster_name=(\S+?)\0/.exec(title)![1]!;
-  return [postmaster, ...processesShowing(cluster).filter((pid) => pid !== postmaster)];
 }
