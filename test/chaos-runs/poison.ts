@@ -15,8 +15,9 @@ export async function poison(request: ChaosRequest): Promise<ChaosReport> {
   try {
     const poisoned: string[] = [];
     for (let n = 0; n < request.jobs; n++) {
-      // Every second one, so that failed attempts and stalls come together in one job whatever the seed.
-      const { id } = await scene.jobs.enqueue(task(ChaosTasks, 'poison'), { throwsFirst: n % 2 === 1 });
+      // Every second one and the last, so that failed attempts and stalls come together in one job whatever the seed.
+      const throwsFirst = (request.jobs - n) % 2 === 1;
+      const { id } = await scene.jobs.enqueue(task(ChaosTasks, 'poison'), { throwsFirst });
       poisoned.push(id);
       for (let other = 0; other < OTHERS_PER_POISON; other++) {
         const order = { n: n * OTHERS_PER_POISON + other, takes: random.between(0, 250) };

@@ -7,7 +7,7 @@ import { backends } from '../support/backends.js';
 import { allHasEnded, CanvasCrashes } from '../support/canvas-crashes.js';
 import { eventually } from '../support/eventually.js';
 import type { JobsApp } from '../support/jobs-app.js';
-import { isFull, itIf, runsOn } from '../support/test-form.js';
+import { isFull, itIf, runsOn, sized } from '../support/test-form.js';
 
 const WAIT = { timeout: '60s' } as const;
 
@@ -56,6 +56,11 @@ const CALLBACKS = CALLBACK_GAPS.flatMap((gap) =>
   (['a link', 'an errback', 'an errback of a body'] as const).map((kind) => ({ ...gap, kind })),
 );
 
+/** In a short run each kind once, in the gaps that no other test has then. */
+const CALLBACKS_HERE = isFull ? CALLBACKS : [CALLBACKS[9]!, CALLBACKS[7]!, CALLBACKS[5]!];
+/** Those of which a short run has another death in the same gap are left to the full one. */
+const REPLACEMENT_GAPS_HERE = isFull ? REPLACEMENT_GAPS : [REPLACEMENT_GAPS[0]!, REPLACEMENT_GAPS[2]!];
+
 /** A job whose end is not stored at first. */
 const SECOND_THOUGHTS: { fails: Item['fails']; first: 'l0' | 'e0'; links: number; errbacks: number }[] = [
   { fails: 'once', first: 'e0', links: 1, errbacks: 0 },
@@ -85,7 +90,7 @@ describe.each(backends)('jobs of a canvas whose process is killed -9 on $name', 
     return chord([item.si({ n: 1 }), item.si({ n: 2 }), third, item.si({ n: 4 })], body.s());
   }
 
-  for (const each of REPLACEMENT_GAPS.filter((_gap, n) => runsOn(backend, backends, n))) {
+  for (const each of REPLACEMENT_GAPS_HERE.filter((_gap, n) => runsOn(backend, backends, 2 - n))) {
     it.each([each])('[V8] of a job that replaces itself, $gap: all goes on, in its place', async ({ fault }) => {
       const by = chord([item.si({ n: 20 }), item.si({ n: 22 })], body.s());
       const id = await crashes.diesIn(replacing(by), { fault });
@@ -115,7 +120,7 @@ describe.each(backends)('jobs of a canvas whose process is killed -9 on $name', 
   );
 
   itIf(
-    runsOn(backend, backends, 0),
+    runsOn(backend, backends, 1),
     '[V8] of a job that replaces itself, when that has failed and the job does not wait for it yet: it fails once',
     async () => {
       const fault = { call: 'Job.moveToWaitingChildren', of: '.2', when: 'before' } as const;
@@ -152,10 +157,7 @@ describe.each(backends)('jobs of a canvas whose process is killed -9 on $name', 
     await app.close();
   });
 
-  const callbacks = CALLBACKS.filter((_callback, n) => runsOn(backend, backends, n + Math.floor(n / 3)));
-  // In a short run one on each of the stores, and among them each gap and each kind.
-  const one = [0, 2, 1][backends.indexOf(backend)]!;
-  for (const each of isFull ? callbacks : callbacks.slice(one, one + 1)) {
+  for (const each of CALLBACKS_HERE.filter((_callback, n) => runsOn(backend, backends, n))) {
     it.each([each])('[V7] around $kind, when $gap: it runs once', async ({ kind, fault }) => {
       const fails = kind === 'a link' ? undefined : 'always';
       const failing = item.si({ n: 5, ...(fails && { fails }) });
@@ -173,7 +175,8 @@ describe.each(backends)('jobs of a canvas whose process is killed -9 on $name', 
     });
   }
 
-  for (const each of SECOND_THOUGHTS.filter((_end, n) => runsOn(backend, backends, n + 1))) {
+  // They mirror each other.
+  for (const each of SECOND_THOUGHTS.slice(0, sized(2, 1)).filter((_end, n) => runsOn(backend, backends, n + 1))) {
     it.each([each])(
       '[V7] of a job that fails $fails: only the callbacks run of the end that is stored',
       async (end) => {
@@ -188,7 +191,7 @@ describe.each(backends)('jobs of a canvas whose process is killed -9 on $name', 
     );
   }
 
-  itIf(runsOn(backend, backends, 0), '[V2] before the results that it has gathered are stored', async () => {
+  itIf(runsOn(backend, backends, 2), '[V2] before the results that it has gathered are stored', async () => {
     const first = group([0, 1, 2].map((n) => item.si({ n })));
     const canvas = chain(first, group([3, 4].map((n) => item.si({ n }))), body.s());
     const id = await crashes.diesIn(canvas, { fault: { call: 'Job.moveToCompleted', of: '-0', when: 'before' } });

@@ -4,7 +4,7 @@ import type { Fault } from '../fixtures/canvas-faults.js';
 import { body, item } from '../fixtures/canvas-tasks.js';
 import { backends } from '../support/backends.js';
 import { allHasEnded, CanvasCrashes, countIn, OPEN } from '../support/canvas-crashes.js';
-import { itIf, runsOn } from '../support/test-form.js';
+import { isFull, itIf, runsOn } from '../support/test-form.js';
 
 const WAIT = { timeout: '60s' } as const;
 
@@ -36,6 +36,9 @@ const ABANDONED: { gap: string; fault: Fault; added: number }[] = [
   },
 ];
 
+/** In the last two all is added, and the gate is shut: one of them is left to the full run. */
+const ABANDONED_HERE = ABANDONED.filter((_death, n) => isFull || n !== 2);
+
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 const sorted = (values: unknown[]): number[] => (values as number[]).toSorted((a, b) => a - b);
 const items = (count: number): Signature<unknown, number>[] => numbers(count).map((n) => item.si({ n }));
@@ -43,7 +46,7 @@ const items = (count: number): Signature<unknown, number>[] => numbers(count).ma
 describe.each(backends)('a process that is killed -9 while it starts a canvas on $name', (backend) => {
   const crashes = new CanvasCrashes(backend);
 
-  itIf(runsOn(backend, backends, 0), '[V1] before it is added: nothing of it is there', async () => {
+  itIf(runsOn(backend, backends, 1), '[V1] before it is added: nothing of it is there', async () => {
     const fault: Fault = { call: 'FlowProducer.add', of: '', when: 'before', atOnce: true };
     const id = await crashes.diesIn(chain(item.si({ n: 0 }), group(items(3)), body.s()), { fault });
     const app = await crashes.goOn();
@@ -52,7 +55,7 @@ describe.each(backends)('a process that is killed -9 while it starts a canvas on
     await app.close();
   });
 
-  itIf(runsOn(backend, backends, 1), '[V1] after it was added: all of it runs once', async () => {
+  itIf(runsOn(backend, backends, 2), '[V1] after it was added: all of it runs once', async () => {
     const fault: Fault = { call: 'FlowProducer.add', of: '', when: 'after' };
     const id = await crashes.diesIn(chain(item.si({ n: 0 }), group(items(3)), body.s()), { fault });
     const app = await crashes.goOn();
@@ -63,7 +66,7 @@ describe.each(backends)('a process that is killed -9 while it starts a canvas on
     expect(crashes.told('body')).toEqual([numbers(3)]);
   });
 
-  for (const death of ABANDONED.filter((_death, n) => runsOn(backend, backends, n + 2))) {
+  for (const death of ABANDONED_HERE.filter((_death, n) => runsOn(backend, backends, n + 2))) {
     it.each([death])('[V2] with a group of an iterable, $gap: the canvas fails', async ({ fault, added }) => {
       const id = await crashes.diesIn(undefined, { streamed: STREAMED, fault });
       const app = await crashes.goOn();
@@ -75,7 +78,7 @@ describe.each(backends)('a process that is killed -9 while it starts a canvas on
     });
   }
 
-  itIf(runsOn(backend, backends, 0), '[V2] after it has opened the gate of its group: it goes on', async () => {
+  itIf(runsOn(backend, backends, 2), '[V2] after it has opened the gate of its group: it goes on', async () => {
     const fault: Fault = { call: 'Job.updateData', of: '.s', when: 'after' };
     const id = await crashes.diesIn(undefined, { streamed: STREAMED, fault });
     const app = await crashes.goOn();

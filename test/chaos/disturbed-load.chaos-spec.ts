@@ -32,9 +32,9 @@ if (serverBackends.length > 0) {
     });
     afterEach(() => started.stop());
 
-    function requestOf(short: number, long: number) {
+    function requestOf(short: number, long: number, workers = 1) {
       const store = { connection: started.connection, namespace: uniqueNamespace() };
-      const size = isFull ? { jobs: long, workers: 3 } : { jobs: short, workers: 2 };
+      const size = isFull ? { jobs: long, workers: 3 } : { jobs: short, workers };
       return { store, workerModule: CHAOS_WORKER, seed, server: started.server!, ...size };
     }
 
@@ -55,7 +55,7 @@ if (serverBackends.length > 0) {
       '[C8] whose workers are replaced by SIGTERM, one after the other: no attempt is spent and nothing is lost',
       async () => {
         const rolls = isFull ? 5 : 1;
-        const counts = await keptPromises(await deploy({ ...requestOf(60, 2_000), rolls }));
+        const counts = await keptPromises(await deploy({ ...requestOf(60, 2_000, 2), rolls }));
         expect(counts['runs_given_back']).toBeGreaterThan(0);
         expect(counts['restarts']).toBe(isFull ? 15 : 2);
       },

@@ -7,8 +7,9 @@ import { backends, type TestBackend } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp, type JobsAppSettings } from '../support/jobs-app.js';
 import { Load } from '../support/load.js';
-import { ownServers } from '../support/own-servers.js';
+import { ownServers, type OwnServer } from '../support/own-servers.js';
 import { freePort } from '../support/services/free-port.mjs';
+import { sized } from '../support/test-form.js';
 
 @Injectable()
 class Echo {
@@ -32,23 +33,28 @@ if (ownServers.length > 0) {
       return startJobsApp({ backend: at(port), providers: [Echo], imports, options });
     }
 
+    let server: OwnServer;
+
+    beforeAll(async () => {
+      server = await start();
+    });
     beforeEach(() => (Echo.ran = []));
+    afterAll(() => server.stop());
 
     it('[C9] at boot: the app starts, enqueue fails fast and leaves nothing behind, workers join when it comes', async () => {
       const port = await freePort();
       const { jobs, close } = await startApp(port);
       await expect(jobs.enqueue(task(Echo, 'echo'), 'refused')).rejects.toThrow(BackendUnavailableError);
-      const server = await start(port);
+      const late = await start(port);
       const job = await eventually(() => jobs.enqueue(task(Echo, 'echo'), 'accepted'));
       expect(await job.result()).toBe('accepted');
       // An enqueue that was not answered in time may have been done all the same; one that was refused was not.
       expect([...new Set(Echo.ran)]).toEqual(['accepted']);
       await close();
-      await server.stop();
+      await late.stop();
     });
 
     it('[C9] while a result is waited for: the wait goes on, and ends with the result or a typed error', async () => {
-      const server = await start();
       const { jobs, close } = await startApp(server.port);
       const job = await jobs.enqueue(task(Echo, 'echo'), 'later', { delay: 1_500 });
       await expect(job.result({ timeout: 100 })).rejects.toThrow(ResultTimeoutError);
@@ -59,26 +65,23 @@ if (ownServers.length > 0) {
       await server.restart();
       expect(await result).toBe('later');
       await close();
-      await server.stop();
     });
 
     it('[C8] at shutdown: the app closes all the same', async () => {
-      const server = await start();
       const { jobs, close } = await startApp(server.port);
       const job = await jobs.enqueue(task(Echo, 'echo'), 'x');
       expect(await job.result()).toBe('x');
       await server.kill();
       await close();
-      await server.stop();
+      await server.restart();
     });
 
     it('[C9] killed and restarted under load: nothing acknowledged is lost, and health tells the truth', async () => {
-      const server = await start();
       const { app, jobs, close } = await startApp(server.port, [JobsHealthModule]);
       const health = app.get(JobsHealthIndicator, { strict: false });
       const status = async (): Promise<unknown> => (await health.isHealthy('jobs'))['jobs']?.status;
       const load = new Load((n) => jobs.enqueue(task(Echo, 'echo'), String(n)));
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < sized(3, 1); round++) {
         await load.untilAcknowledged(100);
         await eventually(async () => expect(await status()).toBe('up'));
         await server.kill();
@@ -91,7 +94,6 @@ if (ownServers.length > 0) {
       const results = await Promise.all(acknowledged.map(({ job }) => job.result({ timeout: '1m' })));
       expect(results).toEqual(acknowledged.map(({ n }) => String(n)));
       await close();
-      await server.stop();
     });
   });
 }

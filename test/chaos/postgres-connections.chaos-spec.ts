@@ -15,6 +15,7 @@ import { backends, postgresUrl, uniqueNamespace } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { sized } from '../support/test-form.js';
 
 @Injectable()
 class Echo {
@@ -47,6 +48,8 @@ class PutsItselfBack {
 const table = backends.filter(({ name }) => name === 'postgres');
 if (table.length > 0) {
   describe.each(table)('connections to $name that fail', () => {
+    /** Where a test needs none of its own: the migrations are most of a boot. */
+    const shared = uniqueNamespace();
     let proxy: TcpProxy;
     let admin: pg.Client;
 
@@ -65,7 +68,8 @@ if (table.length > 0) {
       options: JobsModuleOptions = {},
     ): Promise<JobsApp> {
       const backend = { name: 'postgres' as const, connection: () => ({ postgres }) };
-      return startJobsApp({ backend, providers: [Echo, PutsItselfBack], options: { connectTimeout: 500, ...options } });
+      const whole = { connectTimeout: 500, namespace: shared, ...options };
+      return startJobsApp({ backend, providers: [Echo, PutsItselfBack], options: whole });
     }
 
     function throughProxy(): string {
@@ -174,7 +178,7 @@ if (table.length > 0) {
     ])('[C9] at boot, %s: the app starts, and works when it can', async (_when, pattern) => {
       let cuts = 0;
       proxy.cutWhen = (data) => pattern.test(data) && ++cuts <= 2;
-      const app = await start(throughProxy());
+      const app = await start(throughProxy(), { namespace: uniqueNamespace() });
       await expectToWork(app);
       expect(cuts).toBeGreaterThan(0);
       await app.close();
@@ -229,7 +233,8 @@ if (table.length > 0) {
     it('[C9] all but the listening one: workers ask for jobs by themselves', async () => {
       const role = `few_${uniqueNamespace()}`.slice(0, 60);
       await admin.query(`CREATE ROLE ${role} LOGIN; GRANT CREATE ON DATABASE jobs TO ${role}`);
-      const app = await start({ connectionString: postgresUrl().replace('jobs@', `${role}@`), max: 2 });
+      const few = { connectionString: postgresUrl().replace('jobs@', `${role}@`), max: 2 };
+      const app = await start(few, { namespace: uniqueNamespace() });
       await Promise.all([expectToWork(app), expectToWork(app), expectToWork(app)]);
       // The pool has its two by now, so that none is left for the third.
       await admin.query(`ALTER ROLE ${role} CONNECTION LIMIT 2`);
@@ -248,8 +253,9 @@ if (table.length > 0) {
       const pool = isolated({ connectionString: postgresUrl(), max: 8 });
       // They are sent all at once, over 8 connections.
       const app = await start(pool, { connectTimeout: '10s' });
-      const jobs = await Promise.all(Array.from({ length: 200 }, (_, n) => app.jobs.enqueue(echo, n)));
-      expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(Array.from({ length: 200 }, (_, n) => n));
+      const payloads = Array.from({ length: sized(200, 80) }, (_, n) => n);
+      const jobs = await Promise.all(payloads.map((n) => app.jobs.enqueue(echo, n)));
+      expect(await Promise.all(jobs.map((job) => job.result()))).toEqual(payloads);
       await app.close();
       expect((await pool.query('SHOW default_transaction_isolation')).rows[0]).toEqual({
         default_transaction_isolation: 'serializable',

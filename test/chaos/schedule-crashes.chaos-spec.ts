@@ -5,7 +5,7 @@ import { backends } from '../support/backends.js';
 import { eventually } from '../support/eventually.js';
 import type { JobsApp } from '../support/jobs-app.js';
 import { flawsOf, ScheduleProcesses, sentJobs, settle } from '../support/schedule-processes.js';
-import { isFull, runsOn } from '../support/test-form.js';
+import { isFull, runsOn, sized } from '../support/test-form.js';
 
 const NAME = 'crashes';
 const PATIENCE = { timeout: 60_000 };
@@ -54,8 +54,8 @@ describe.each(backends)('a process that is killed -9 while it works a schedule o
     );
   }
 
-  for (const [n, fault] of (['intended', 'sent', 'settled'] as const).entries()) {
-    if (!runsOn(backend, backends, n)) continue;
+  for (const [n, fault] of (['settled', 'sent', 'intended'] as const).slice(0, sized(3, 1)).entries()) {
+    if (!runsOn(backend, backends, n + 2)) continue;
     it(
       `[S5] with maxRuns, ${GAPS[fault]}: no job more is sent`,
       async () => {
@@ -102,12 +102,13 @@ describe.each(backends)('a process that is killed -9 while it works a schedule o
     },
   };
 
-  /** Each gap once with some policy in a short run, and what is sent and forgotten with skip and cancel-previous. */
+  /** Each gap once with some policy in a short run, or with maxRuns; what is sent and forgotten with skip and cancel-previous. */
   function isChosen(n: number): boolean {
     const { fault, overlap } = CASES[n]!;
     if (isFull) return true;
     const among = ['skip', 'cancel-previous', 'allow'] as const;
+    if (fault === 'settled') return false;
     const turn = (Object.keys(GAPS) as ScheduleFault[]).indexOf(fault);
-    return (fault === 'sent' ? overlap !== 'allow' : among[turn % 3] === overlap) && runsOn(backend, backends, n);
+    return (fault === 'sent' ? overlap !== 'allow' : among[turn % 3] === overlap) && runsOn(backend, backends, n + 1);
   }
 });

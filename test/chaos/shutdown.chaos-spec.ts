@@ -14,6 +14,7 @@ import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { freePort } from '../support/services/free-port.mjs';
 import { startPostgres } from '../support/services/postgres.mjs';
 import { startRedis } from '../support/services/redis.mjs';
+import { itIf, runsOn } from '../support/test-form.js';
 
 type Store = Pick<LifecycleSettings, 'connection' | 'namespace'>;
 
@@ -62,53 +63,66 @@ describe.each(backends)('a process on $name', (backend) => {
     await close();
   }
 
-  it('[C2] told to end in the middle of long tasks gives them back: another runs them, as the same attempt', async () => {
-    const ids = await enqueue([{}, {}, {}]);
-    const first = startProcess(store, { tasks: 'never end', grace: '200ms' });
-    await first.waitForLine(/^READY$/);
-    for (const id of ids) await first.waitForLine(new RegExp(`^RUN ${id} 1$`));
-    const startSecond = async (): Promise<ChildHandle> => {
-      const second = startProcess(store, {});
-      await second.waitForLine(/^READY$/);
-      return second;
-    };
-    // As in a rolling deploy, where the store can be shared.
-    const early = isShared ? await startSecond() : undefined;
-    expect(await first.kill('SIGTERM')).toEqual(ENDED_BY_SIGTERM);
-    for (const id of ids) expect(first.stdout).toContain(`ABORTED ${id} JobsShutdownError`);
-    expect(first.output()).toMatch(/given back to run elsewhere/);
-    expect(first.output()).not.toMatch(/ERROR/);
-    const second = early ?? (await startSecond());
-    for (const id of ids) await second.waitForLine(new RegExp(`^RUN ${id} 1$`));
-    for (const id of ids) await second.waitForLine(new RegExp(`^DONE ${id}$`));
-    expect(await second.kill('SIGTERM')).toEqual(ENDED_BY_SIGTERM);
-    await resultsOf(ids, { attempt: 1, pid: second.pid });
-  });
+  // That each store takes jobs back is tested in one process.
+  itIf(
+    runsOn(backend, backends, 1),
+    '[C2] told to end in the middle of long tasks gives them back: another runs them, as the same attempt',
+    async () => {
+      const ids = await enqueue([{}, {}, {}]);
+      const first = startProcess(store, { tasks: 'never end', grace: '200ms' });
+      await first.waitForLine(/^READY$/);
+      for (const id of ids) await first.waitForLine(new RegExp(`^RUN ${id} 1$`));
+      const startSecond = async (): Promise<ChildHandle> => {
+        const second = startProcess(store, {});
+        await second.waitForLine(/^READY$/);
+        return second;
+      };
+      // As in a rolling deploy, where the store can be shared.
+      const early = isShared ? await startSecond() : undefined;
+      expect(await first.kill('SIGTERM')).toEqual(ENDED_BY_SIGTERM);
+      for (const id of ids) expect(first.stdout).toContain(`ABORTED ${id} JobsShutdownError`);
+      expect(first.output()).toMatch(/given back to run elsewhere/);
+      expect(first.output()).not.toMatch(/ERROR/);
+      const second = early ?? (await startSecond());
+      for (const id of ids) await second.waitForLine(new RegExp(`^RUN ${id} 1$`));
+      for (const id of ids) await second.waitForLine(new RegExp(`^DONE ${id}$`));
+      expect(await second.kill('SIGTERM')).toEqual(ENDED_BY_SIGTERM);
+      await resultsOf(ids, { attempt: 1, pid: second.pid });
+    },
+  );
 
-  it('[C8] told to end twice ends once, when its task is done, and stores what the task enqueued', async () => {
-    const [id] = await enqueue([{ next: 'enqueued-in-the-drain' }]);
-    const child = startProcess(store, { tasks: 'end on SIGCONT', tellsSignals: true });
-    await child.waitForLine(new RegExp(`^RUN ${id} 1$`));
-    await child.waitForLine(/^READY$/);
-    void child.kill('SIGTERM');
-    await child.waitForLine(/^DRAINING$/);
-    void child.kill('SIGTERM');
-    await child.waitForLine(/^SIGTERM AGAIN$/);
-    expect(await child.kill('SIGCONT')).toEqual(ENDED_BY_SIGTERM);
-    expect(child.stdout).toContain(`DONE ${id}`);
-    expect(child.output()).not.toMatch(/ABORTED|given back|ERROR/);
-    await resultsOf([id!], { attempt: 1, pid: child.pid });
-    const { jobs, close } = await open();
-    expect(await jobs.job('default_enqueued-in-the-drain').status()).toMatchObject({ state: 'pending' });
-    await close();
-  });
+  itIf(
+    runsOn(backend, backends, 0),
+    '[C8] told to end twice ends once, when its task is done, and stores what the task enqueued',
+    async () => {
+      const [id] = await enqueue([{ next: 'enqueued-in-the-drain' }]);
+      const child = startProcess(store, { tasks: 'end on SIGCONT', tellsSignals: true });
+      await child.waitForLine(new RegExp(`^RUN ${id} 1$`));
+      await child.waitForLine(/^READY$/);
+      void child.kill('SIGTERM');
+      await child.waitForLine(/^DRAINING$/);
+      void child.kill('SIGTERM');
+      await child.waitForLine(/^SIGTERM AGAIN$/);
+      expect(await child.kill('SIGCONT')).toEqual(ENDED_BY_SIGTERM);
+      expect(child.stdout).toContain(`DONE ${id}`);
+      expect(child.output()).not.toMatch(/ABORTED|given back|ERROR/);
+      await resultsOf([id!], { attempt: 1, pid: child.pid });
+      const { jobs, close } = await open();
+      expect(await jobs.job('default_enqueued-in-the-drain').status()).toMatchObject({ state: 'pending' });
+      await close();
+    },
+  );
 
-  it.each(['at once', 'after a job'] as const)('[C8] that closes its app %s ends by itself', async (close) => {
+  async function closesAndEnds(close: 'at once' | 'after a job'): Promise<void> {
     const child = startProcess(store, { close, hooks: 'none' });
     expect(await child.exited).toEqual(EXITED_BY_ITSELF);
     expect(child.stdout).toContain('CLOSED');
     expect(child.output()).not.toMatch(/ERROR/);
-  });
+  }
+
+  it('[C8] that closes its app after a job ends by itself', () => closesAndEnds('after a job'));
+
+  itIf(runsOn(backend, backends, 1), '[C8] that closes its app at once ends by itself', () => closesAndEnds('at once'));
 });
 
 /** The backends that can be away, with a server of the test's own. */
@@ -119,17 +133,18 @@ const servers = [
 
 // `describe.each` refuses an empty table: embedded has no server that could be away.
 if (servers.length > 0) {
-  describe.each(servers)('a process while its $name is away', ({ start, url }) => {
+  describe.each(servers)('a process while its $name is away', (away) => {
+    const { start, url } = away;
     const settings: Partial<LifecycleSettings> = { hooks: 'none', connectTimeout: '500ms' };
 
-    it('[C8] ends by itself when its app is closed right after the boot', async () => {
+    itIf(runsOn(away, servers, 0), '[C8] ends by itself when its app is closed right after the boot', async () => {
       const store = { connection: url(await freePort()), namespace: uniqueNamespace() };
       const child = startProcess(store, { ...settings, close: 'at once' });
       expect(await child.exited).toEqual(EXITED_BY_ITSELF);
       expect(child.stdout).toContain('CLOSED');
     });
 
-    it('[C8] ends by itself when its app is closed after the server was lost', async () => {
+    itIf(runsOn(away, servers, 1), '[C8] ends by itself when its app is closed after the server was lost', async () => {
       const server = await start();
       const store = { connection: url(server.port), namespace: uniqueNamespace() };
       const child = startProcess(store, { ...settings, close: 'on SIGCONT' });
@@ -143,8 +158,8 @@ if (servers.length > 0) {
 }
 
 describe('a process that does not enable its shutdown hooks', () => {
-  const [backend] = backends;
-  const connection = backend!.connection()!;
+  const backend = backends.find(({ name }) => name === 'redis') ?? backends[0]!;
+  const connection = backend.connection()!;
 
   it('[C8] says so, with the fix', async () => {
     // Whoever runs tests sees nothing of it.

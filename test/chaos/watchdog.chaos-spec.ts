@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Injectable } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { JobsRunner, Task, task, type JobHandle, type JobsModuleOptions } from 'nestjs-jobs';
@@ -10,11 +9,11 @@ import { eventually } from '../support/eventually.js';
 import { HealthController } from '../support/health.controller.js';
 import { startJobsApp, type JobsApp } from '../support/jobs-app.js';
 import { MemoryLogger } from '../support/memory-logger.js';
+import { childrenToo } from '../support/postmaster.js';
 import { startPostgres } from '../support/services/postgres.mjs';
-import { processesShowing } from '../support/services/processes.mjs';
 import { startRedis } from '../support/services/redis.mjs';
 import { signal } from '../support/signals.js';
-import { isFull } from '../support/test-form.js';
+import { isFull, itIf, runsOn } from '../support/test-form.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 @Injectable()
@@ -85,16 +84,24 @@ const kinds = all.filter(
 
 // `describe.each` refuses an empty table: embedded has no connection that could freeze.
 if (kinds.length > 0) {
-  describe.each(kinds)('$kind, frozen', ({ name, start, connection }) => {
+  describe.each(kinds)('$kind, frozen', (kind) => {
+    const { name, start, connection } = kind;
     let server: Server;
     let log: MemoryLogger;
 
-    beforeEach(async () => {
-      Object.assign(Frozen, { runs: [], gate: { entered: signal(), open: signal() } });
-      log = new MemoryLogger();
+    beforeAll(async () => {
       server = await start();
     });
-    afterEach(async () => void (await server.stop()));
+    beforeEach(() => {
+      Object.assign(Frozen, { runs: [], gate: { entered: signal(), open: signal() } });
+      log = new MemoryLogger();
+    });
+    afterAll(async () => void (await server.stop()));
+
+    async function proxied(): Promise<{ proxy: TcpProxy; url: string }> {
+      const proxy = await TcpProxy.to(server.port);
+      return { proxy, url: server.url.replace(`:${server.port}`, `:${proxy.port}`) };
+    }
 
     /** An app that works, and one that only enqueues, on a connection of its own. */
     async function startBoth(
@@ -135,8 +142,7 @@ if (kinds.length > 0) {
     }
 
     it('[C9] connections that swallow bytes: rebuilt, health 503 meanwhile, and what runs keeps its one attempt', async () => {
-      const proxy = await TcpProxy.to(server.port);
-      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+      const { proxy, url } = await proxied();
       // Twelve seconds, of which six may be over when the claims cannot be renewed for the first time.
       const { producer, health, close } = await startBoth(url, { lease: '12s' });
       const enqueue = (text: string): Promise<JobHandle<string>> => producer.jobs.enqueue(task(Frozen, 'echo'), text);
@@ -164,53 +170,58 @@ if (kinds.length > 0) {
       await proxy.close();
     });
 
-    it('[C9] connections that swallow bytes while all slots are busy: the claims are renewed over new ones', async () => {
-      const proxy = await TcpProxy.to(server.port);
-      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
-      const { worker, producer, health, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
-      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
-      await Frozen.gate.entered.reached;
+    itIf(
+      runsOn(kind, kinds, 0),
+      '[C9] connections that swallow bytes while all slots are busy: the claims are renewed over new ones',
+      async () => {
+        const { proxy, url } = await proxied();
+        const { worker, producer, health, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
+        const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+        await Frozen.gate.entered.reached;
 
-      proxy.strand();
-      const strandedAt = Date.now();
-      await eventually(() => renewalAskedAt(worker) > strandedAt, { timeout: 60_000 });
-      // A pool may have made a new connection for it anyway. The log has it when all connections were looked at.
-      const isRebuilt = (): boolean => /Watchdog, .* made anew: [1-9]/.test(log.text());
-      if (name === 'redis') await eventually(isRebuilt, { timeout: 30_000 });
-      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
+        proxy.strand();
+        const strandedAt = Date.now();
+        await eventually(() => renewalAskedAt(worker) > strandedAt, { timeout: 60_000 });
+        // A pool may have made a new connection for it anyway. The log has it when all connections were looked at.
+        const isRebuilt = (): boolean => /Watchdog, .* made anew: [1-9]/.test(log.text());
+        if (name === 'redis') await eventually(isRebuilt, { timeout: 30_000 });
+        await eventually(async () => expect((await health()).status).toBe(200), { timeout: 30_000 });
 
-      Frozen.gate.open.reach();
-      expect(await running.result({ timeout: '1m' })).toBe('gated');
-      expect(await running.status()).toMatchObject({ attempt: 1, attempts: [{ attempt: 1 }] });
-      expect(Frozen.runs).toEqual(['gated']);
-      await close();
-      await proxy.close();
-    });
+        Frozen.gate.open.reach();
+        expect(await running.result({ timeout: '1m' })).toBe('gated');
+        expect(await running.status()).toMatchObject({ attempt: 1, attempts: [{ attempt: 1 }] });
+        expect(Frozen.runs).toEqual(['gated']);
+        await close();
+        await proxy.close();
+      },
+    );
 
-    it('[C9] connections that swallow bytes as the last job ends: its end is told over new ones before its claim ends', async () => {
-      const proxy = await TcpProxy.to(server.port);
-      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
-      const { worker, producer, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
-      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
-      await Frozen.gate.entered.reached;
-      // So that the claim is young.
-      const begunAt = Date.now();
-      await eventually(() => renewalAskedAt(worker) > begunAt, { timeout: 60_000 });
+    itIf(
+      runsOn(kind, kinds, 1),
+      '[C9] connections that swallow bytes as the last job ends: its end is told over new ones before its claim ends',
+      async () => {
+        const { proxy, url } = await proxied();
+        const { worker, producer, close } = await startBoth(url, { lease: '12s', concurrency: 1 });
+        const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+        await Frozen.gate.entered.reached;
+        // So that the claim is young.
+        const begunAt = Date.now();
+        await eventually(() => renewalAskedAt(worker) > begunAt, { timeout: 60_000 });
 
-      proxy.strand();
-      Frozen.gate.open.reach();
-      expect(await running.result({ timeout: '1m' })).toBe('gated');
-      expect(Frozen.runs).toEqual(['gated']);
-      await eventually(() => /could not be told for .* made anew: [1-9]/.test(log.text()));
-      await eventually(() => log.text().includes('its worker is answered again'), { timeout: 30_000 });
-      await close();
-      await proxy.close();
-    });
+        proxy.strand();
+        Frozen.gate.open.reach();
+        expect(await running.result({ timeout: '1m' })).toBe('gated');
+        expect(Frozen.runs).toEqual(['gated']);
+        await eventually(() => /could not be told for .* made anew: [1-9]/.test(log.text()));
+        await eventually(() => log.text().includes('its worker is answered again'), { timeout: 30_000 });
+        await close();
+        await proxy.close();
+      },
+    );
 
     if (name === 'redis') {
       it('[C9] a connection that was never answered before its worker needs it: rebuilt before the claim ends', async () => {
-        const proxy = await TcpProxy.to(server.port);
-        const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
+        const { proxy, url } = await proxied();
         const stranded = strandWorkersOwn(proxy);
         const options = { namespace: uniqueNamespace(), connectTimeout: '500ms', lease: '12s' };
         const settings = { providers: [Frozen], logger: log };
@@ -230,41 +241,48 @@ if (kinds.length > 0) {
       });
     }
 
-    it('[C9] connections that swallow bytes, also new ones for a while: all is well once new ones work', async () => {
-      const proxy = await TcpProxy.to(server.port);
-      const url = server.url.replace(`:${server.port}`, `:${proxy.port}`);
-      const { producer, health, close } = await startBoth(url);
-      await (await producer.jobs.enqueue(task(Frozen, 'echo'), 'before')).result();
+    itIf(
+      runsOn(kind, kinds, 2),
+      '[C9] connections that swallow bytes, also new ones for a while: all is well once new ones work',
+      async () => {
+        const { proxy, url } = await proxied();
+        const { producer, health, close } = await startBoth(url);
+        await (await producer.jobs.enqueue(task(Frozen, 'echo'), 'before')).result();
 
-      proxy.freeze();
-      const waiting = await producer.jobs.enqueue(task(Frozen, 'echo'), 'waits');
-      await eventually(() => log.text().includes('Watchdog'), { timeout: 60_000 });
-      expect((await health()).status).toBe(503);
-      proxy.passNewOnes();
-      expect(await waiting.result({ timeout: '1m' })).toBe('waits');
-      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 60_000 });
-      await close();
-      await proxy.close();
-    });
+        proxy.freeze();
+        const waiting = await producer.jobs.enqueue(task(Frozen, 'echo'), 'waits');
+        await eventually(() => log.text().includes('Watchdog'), { timeout: 60_000 });
+        expect((await health()).status).toBe(503);
+        proxy.passNewOnes();
+        expect(await waiting.result({ timeout: '1m' })).toBe('waits');
+        await eventually(async () => expect((await health()).status).toBe(200), { timeout: 60_000 });
+        await close();
+        await proxy.close();
+      },
+    );
 
-    it('[C9] a server that is stopped: 503 while it is, and work goes on when it goes on', async () => {
-      const { worker, producer, health, close } = await startBoth(server.url);
-      const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
-      await Frozen.gate.entered.reached;
-      expect((await health()).status).toBe(200);
-      const pids = name === 'redis' ? [server.pid] : childrenToo(server.pid);
-      for (const pid of pids) process.kill(pid, 'SIGSTOP');
-      await eventually(() => log.text().includes('Watchdog'), { timeout: 60_000 });
-      expect((await health()).status).toBe(503);
-      for (const pid of pids.toReversed()) process.kill(pid, 'SIGCONT');
-      const job = await eventually(() => producer.jobs.enqueue(task(Frozen, 'echo'), 'after'), { timeout: 60_000 });
-      expect(await job.result({ timeout: '1m' })).toBe('after');
-      await eventually(async () => expect((await health()).status).toBe(200), { timeout: 60_000 });
-      Frozen.gate.open.reach();
-      expect(await running.result({ timeout: '1m' })).toBe('gated');
-      await eventually(() => worker.jobs.enqueue(task(Frozen, 'echo'), 'own'));
-      await close();
-    });
+    itIf(
+      runsOn(kind, kinds, 3),
+      '[C9] a server that is stopped: 503 while it is, and work goes on when it goes on',
+      async () => {
+        const { worker, producer, health, close } = await startBoth(server.url);
+        const running = await producer.jobs.enqueue(task(Frozen, 'gated'));
+        await Frozen.gate.entered.reached;
+        expect((await health()).status).toBe(200);
+        const pids = name === 'redis' ? [server.pid] : childrenToo(server.pid);
+        for (const pid of pids) process.kill(pid, 'SIGSTOP');
+        await eventually(() => log.text().includes('Watchdog'), { timeout: 60_000 });
+        expect((await health()).status).toBe(503);
+        for (const pid of pids.toReversed()) process.kill(pid, 'SIGCONT');
+        const job = await eventually(() => producer.jobs.enqueue(task(Frozen, 'echo'), 'after'), { timeout: 60_000 });
+        expect(await job.result({ timeout: '1m' })).toBe('after');
+        await eventually(async () => expect((await health()).status).toBe(200), { timeout: 60_000 });
+        Frozen.gate.open.reach();
+        expect(await running.result({ timeout: '1m' })).toBe('gated');
+        await eventually(() => worker.jobs.enqueue(task(Frozen, 'echo'), 'own'));
+        await close();
+      },
+    );
   });
 }
 
@@ -294,11 +312,4 @@ function strandWorkersOwn(proxy: TcpProxy): Promise<void> {
 function renewalAskedAt({ app }: JobsApp): number {
   const { workers } = app.get(JobsRunner) as unknown as { workers: Map<string, JobsWorker> };
   return workers.get('default')!.renewalAskedAt;
-}
-
-/** A postmaster with all its children, which answer without it; they show the same cluster. */
-function childrenToo(postmaster: number): number[] {
-  const title = readFileSync(`/proc/${postmaster}/cmdline`, 'utf8');
-  const cluster = /cluster_name=(\S+?)\0/.exec(title)![1]!;
-  return [postmaster, ...processesShowing(cluster).filter((pid) => pid !== postmaster)];
 }
