@@ -31,7 +31,7 @@ export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['libs/*/src/**/*.ts'],
   // More than cores: much of a test is waiting. PGlite needs close to 1 GB in each, and e2e and chaos start processes.
-  maxWorkers: 3,
+  maxWorkers: 4,
   workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/test/support/count-reporter.mjs'],
   projects: [

@@ -217,6 +217,21 @@ describe.each(backends)('schedules that are made at run time on $name', (backend
     await expect(stored.jobs.schedules.list({ limit: 0 })).rejects.toThrow('"limit" from 1 to 500');
   });
 
+  it('[S3] [S5] what was sent is noted, although the store was away and it was paused meanwhile', async () => {
+    await stored.create({ name: 'noted', cron: '0 * * * *', overlap: 'allow', missed: 'all' });
+    await stored.wasLastLookedAt('noted', Date.now() - 2 * HOUR);
+    const hasFailed = stored.failNextWrite(() => stored.jobs.schedules.pause('noted'));
+    // Or whoever looks for schedules whose alarm is lost is faster.
+    await Promise.allSettled([stored.look('noted')]);
+    await hasFailed;
+    await stored.look('noted');
+    expect(await stored.info('noted')).toMatchObject({ state: 'paused' });
+    await stored.untilRan(2);
+    const { sent, runs } = await stored.info('noted');
+    expect(sent).toBe(2);
+    expect(runs.map(({ id }) => id).toSorted()).toEqual(stored.reports.ran.map(({ id }) => id).toSorted());
+  });
+
   it.each<[string, object, string]>([
     ['no times', { cron: undefined }, 'must have "cron" or "every", one of the two'],
     ['both times', { every: '1h' }, 'must have "cron" or "every"'],

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { runNode } from './process-group.mjs';
 
 const JEST = fileURLToPath(import.meta.resolve('jest/bin/jest'));
-const NODE_FLAGS = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+// An optimized Postgres is worth its compilation only to those that use it for longer than a file of tests does.
+const NODE_FLAGS = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', '--liftoff-only'];
 
 /**
  * @param {import('./interruption.mjs').Interruption} interruption

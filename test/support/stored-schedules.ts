@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import {
   Task,
@@ -133,6 +134,17 @@ export class StoredSchedules {
 
   look(name: string): Promise<unknown> {
     return this.app.get(ScheduleFires, { strict: false }).fire(name);
+  }
+
+  /** The next thing that is written is not, but `instead` is done. */
+  failNextWrite(instead: () => Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      jest.spyOn(this.store, 'write').mockImplementationOnce(async () => {
+        await instead();
+        resolve();
+        throw new Error('the store is away');
+      });
+    });
   }
 
   async untilRan(count: number): Promise<void> {

@@ -50,6 +50,8 @@ export interface FireObserver {
 @Injectable()
 export class ScheduleFires {
   observer: FireObserver | undefined;
+  /** What is being sent here, of which nobody may have taken note: by schedule, and past a store that was away meanwhile. */
+  private readonly sending = new Map<string, FireIntent>();
 
   constructor(
     private readonly records: ScheduleRecords,
@@ -64,15 +66,17 @@ export class ScheduleFires {
    * intent is stored first, and ended by whoever finds it.
    */
   async fire(name: string): Promise<Fired> {
-    /** Nobody may have taken note of it. */
-    let sent: FireIntent | undefined;
+    let hasSettled = false;
     for (;;) {
       const found = await this.records.read(name);
-      if (!found) return { kind: 'over' };
+      if (!found) {
+        this.sending.delete(name);
+        return { kind: 'over' };
+      }
       const { record } = found;
       const { spec, state } = record;
       // Between the jobs and the note of them it may have been paused, or be sent to another queue.
-      const unnoted = state.sending ?? (sent && sent.until > (state.last ?? state.since) ? sent : undefined);
+      const unnoted = state.sending ?? this.unnoted(found);
       if (unnoted) {
         await this.end(found, unnoted);
         continue;
@@ -81,7 +85,7 @@ export class ScheduleFires {
       const now = Date.now();
       const { last = state.since } = state;
       const due = dueFires(timesOf(spec), { last, now, missed: spec.missed, within: spec.within });
-      if (due.until === undefined) return nextOf(record, sent !== undefined);
+      if (due.until === undefined) return nextOf(record, hasSettled);
       const { fires, previous, skipped } = await this.wanted(record, due.fires);
       const intent: FireIntent = {
         runs: fires.map((at) => ({ at, id: idOf(name, spec, at), sentAt: now })),
@@ -96,15 +100,26 @@ export class ScheduleFires {
         version++;
       }
       for (const id of previous) await this.cancel(id);
+      this.sending.set(name, intent);
       await this.sendRuns(name, record, intent.runs);
-      sent = intent;
+      hasSettled = true;
       const after = settled(record, intent, now);
       // Somebody else was faster, or has changed the schedule: what he left is looked at again.
       const isNoted = await this.records.write(name, version, after);
-      if (isNoted) this.tell(spec, intent);
+      if (isNoted) {
+        this.sending.delete(name);
+        this.tell(spec, intent);
+      }
       if (!isNoted || due.hasMore) continue;
       return nextOf(after, true);
     }
+  }
+
+  private unnoted({ name, record: { state } }: FoundSchedule): FireIntent | undefined {
+    const sent = this.sending.get(name);
+    if (sent && sent.until > (state.last ?? state.since)) return sent;
+    this.sending.delete(name);
+    return undefined;
   }
 
   /** What somebody began to send who has died in it, or is slow. */
