@@ -1,70 +1,18 @@
 import { jest } from '@jest/globals';
-import { backends, uniqueNamespace } from '../support/backends.js';
-import { spawnFixture, type ChildHandle } from '../support/child-process.js';
-import { callCli, readTable, runCli, type CliAnswer } from '../support/cli.js';
+import { readTable } from '../support/cli.js';
+import { cliBesideApp, servers } from '../support/cli-beside-app.js';
 import { eventually } from '../support/eventually.js';
-import { isFull, runsOn } from '../support/test-form.js';
-import { SETTINGS_VARIABLE, type CliAppJobs, type CliAppSettings } from '../fixtures/cli-app-settings.js';
-
-const servers = backends.filter(({ name }) => name !== 'embedded');
-
-interface Listed {
-  readonly processes: {
-    id: string;
-    host: string;
-    pid: number;
-    draining: boolean;
-    queues: { queue: string; concurrency: number; paused: boolean }[];
-  }[];
-  readonly stats: { queues: { queue: string; waiting: number; paused: boolean }[]; slots: Record<string, number> };
-}
 
 // Each run of the command line loads Nest and BullMQ, on machines that do other things too.
 jest.setTimeout(180_000);
 
 describe.each(servers)('the command line on $name', (backend) => {
-  const namespace = uniqueNamespace();
-  let app: ChildHandle;
-  let ids: CliAppJobs;
-  let url: string;
-
-  beforeAll(async () => {
-    url = backend.connection() as string;
-    const settings: CliAppSettings = { connection: url, namespace };
-    app = spawnFixture('cli-app', { env: { [SETTINGS_VARIABLE]: JSON.stringify(settings) } });
-    const [, json] = await app.waitForLine(/^READY (.*)$/);
-    ids = JSON.parse(json!) as CliAppJobs;
-    // What it says of itself is written a moment after its boot.
-    await eventually(async () => (await fleet()).processes.length === 1);
-  }, 60_000);
-  afterAll(() => app.kill('SIGKILL'));
-
-  const where = (): NodeJS.ProcessEnv => ({ JOBS_URL: url, JOBS_NAMESPACE: namespace });
-  /** As a process of its own, in the short form on one server. */
-  const cli = (...args: string[]): Promise<CliAnswer> =>
-    (runsOn(backend, servers, 0) ? runCli : callCli)(args, where());
-  /** Most of it, whose process would tell nothing that those of others do not. */
-  const call = (...args: string[]): Promise<CliAnswer> => callCli(args, where());
-  const shown = isFull ? cli : call;
-
-  async function json<T>(...args: string[]): Promise<T> {
-    const { code, stdout, stderr } = await call(...args, '--json');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    return JSON.parse(stdout) as T;
-  }
-
-  async function table(...args: string[]): Promise<Record<string, string>[]> {
-    const { code, stdout, stderr } = await shown(...args);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    return readTable(stdout);
-  }
-
-  const fleet = (): Promise<Listed> => json<Listed>('fleet');
+  const { app, ids, cli, call, shown, json, table, fleet } = cliBesideApp(backend);
 
   describe('looks', () => {
     it('[M4] at the fleet', async () => {
       const { processes, stats } = await fleet();
-      expect(processes).toEqual([expect.objectContaining({ pid: app.pid, draining: false })]);
+      expect(processes).toEqual([expect.objectContaining({ pid: app().pid, draining: false })]);
       expect(processes[0]!.queues.map(({ queue }) => queue).toSorted()).toEqual(['bulk', 'default', 'idle']);
       expect(stats.queues.map(({ queue }) => queue)).toEqual(['default', 'bulk', 'idle']);
       expect(stats.slots).toEqual({ bulk: 1, default: 10, idle: 10 });
@@ -72,7 +20,7 @@ describe.each(servers)('the command line on $name', (backend) => {
       const { stdout } = await cli('fleet');
       const [workers, queues, sum] = stdout.split('\n\n');
       expect(readTable(workers!)).toEqual([
-        expect.objectContaining({ PROCESS: processes[0]!.id.slice(0, 8), PID: String(app.pid), STATE: 'working' }),
+        expect.objectContaining({ PROCESS: processes[0]!.id.slice(0, 8), PID: String(app().pid), STATE: 'working' }),
       ]);
       expect(readTable(queues!).map(({ QUEUE }) => QUEUE)).toEqual(['default', 'bulk', 'idle']);
       expect(readTable(queues!)[1]).toMatchObject({ WAITING: '1', RUNNING: '1', SLOTS: '1', STATE: 'open' });
@@ -81,18 +29,20 @@ describe.each(servers)('the command line on $name', (backend) => {
 
     it('[M4] which processes answer', async () => {
       const { answered, silent } = await json<{ answered: { pid: number }[]; silent: unknown[] }>('fleet', 'ping');
-      expect([answered.map(({ pid }) => pid), silent]).toEqual([[app.pid], []]);
-      expect(await table('fleet', 'ping')).toEqual([expect.objectContaining({ PID: String(app.pid) })]);
+      expect([answered.map(({ pid }) => pid), silent]).toEqual([[app().pid], []]);
+      expect(await table('fleet', 'ping')).toEqual([expect.objectContaining({ PID: String(app().pid) })]);
     });
 
     it('[M4] at the jobs that run, at those whose time has not come, and at the tasks', async () => {
       const active = await json<{ jobs: unknown[] }>('fleet', 'active');
-      expect(active.jobs).toEqual([expect.objectContaining({ id: ids.running, task: 'report.build', queue: 'bulk' })]);
-      expect(await table('fleet', 'active', '--queue', 'bulk')).toMatchObject([{ ID: ids.running, ATTEMPT: '1' }]);
+      expect(active.jobs).toEqual([
+        expect.objectContaining({ id: ids().running, task: 'report.build', queue: 'bulk' }),
+      ]);
+      expect(await table('fleet', 'active', '--queue', 'bulk')).toMatchObject([{ ID: ids().running, ATTEMPT: '1' }]);
 
       const scheduled = await json<{ jobs: unknown[] }>('fleet', 'scheduled');
-      expect(scheduled.jobs).toEqual([expect.objectContaining({ id: ids.scheduled, state: 'scheduled' })]);
-      expect(await table('fleet', 'scheduled')).toMatchObject([{ ID: ids.scheduled, TASK: 'mail.send' }]);
+      expect(scheduled.jobs).toEqual([expect.objectContaining({ id: ids().scheduled, state: 'scheduled' })]);
+      expect(await table('fleet', 'scheduled')).toMatchObject([{ ID: ids().scheduled, TASK: 'mail.send' }]);
 
       const { tasks } = await json<{ tasks: { task: string; processes: string[] }[] }>('fleet', 'tasks');
       expect(tasks.map(({ task }) => task)).toEqual(['mail.fail', 'mail.send', 'report.build']);
@@ -100,17 +50,25 @@ describe.each(servers)('the command line on $name', (backend) => {
     });
 
     it('[M4] why a job does not run', async () => {
-      const explanation = await json<{ id: string; reason: object; message: string }>('why', ids.waiting);
-      expect(explanation).toMatchObject({ id: ids.waiting, queue: 'bulk', reason: { kind: 'concurrency', slots: 1 } });
-      const { code, stdout } = await shown('why', ids.waiting);
+      const explanation = await json<{ id: string; reason: object; message: string }>('why', ids().waiting);
+      expect(explanation).toMatchObject({
+        id: ids().waiting,
+        queue: 'bulk',
+        reason: { kind: 'concurrency', slots: 1 },
+      });
+      const { code, stdout } = await shown('why', ids().waiting);
       expect(code).toBe(0);
       expect(stdout).toContain(explanation.message);
       expect(stdout).toMatch(/^reason\s+concurrency$/m);
     });
 
     it('[M4] where a job stands', async () => {
-      expect(await json('status', ids.succeeded)).toMatchObject({ id: ids.succeeded, state: 'succeeded', attempt: 1 });
-      const { code, stdout } = await shown('status', ids.failed);
+      expect(await json('status', ids().succeeded)).toMatchObject({
+        id: ids().succeeded,
+        state: 'succeeded',
+        attempt: 1,
+      });
+      const { code, stdout } = await shown('status', ids().failed);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^state\s+failed$/m);
       expect(stdout).toMatch(/^tags\s+acme$/m);
@@ -121,10 +79,10 @@ describe.each(servers)('the command line on $name', (backend) => {
 
     it('[M4] at dead letters, page by page, and only at those that fit', async () => {
       const all = await json<{ letters: { id: string; payload: unknown }[] }>('dead-letters');
-      expect(all).toEqual({ letters: [expect.objectContaining({ id: ids.failed, payload: { to: 'nobody' } })] });
+      expect(all).toEqual({ letters: [expect.objectContaining({ id: ids().failed, payload: { to: 'nobody' } })] });
       expect(
         await table('dead-letters', '--task', 'mail.*', '--queue', 'default', '--error', 'MailError'),
-      ).toMatchObject([{ ID: ids.failed, TASK: 'mail.fail', ATTEMPTS: '1' }]);
+      ).toMatchObject([{ ID: ids().failed, TASK: 'mail.fail', ATTEMPTS: '1' }]);
       for (const other of [
         ['--since', '2100-01-01T00:00:00Z'],
         ['--until', '1h'],
@@ -159,96 +117,6 @@ describe.each(servers)('the command line on $name', (backend) => {
     });
   });
 
-  describe('does', () => {
-    it('[M5] to a queue: pause and resume', async () => {
-      expect(await json('fleet', 'pause-queue', 'idle', '--yes')).toEqual({ queue: 'idle', paused: true });
-      expect((await fleet()).stats.queues).toContainEqual(expect.objectContaining({ queue: 'idle', paused: true }));
-      expect(await json('fleet', 'resume-queue', 'idle')).toEqual({ queue: 'idle', paused: false });
-      expect((await fleet()).stats.queues).toContainEqual(expect.objectContaining({ queue: 'idle', paused: false }));
-    });
-
-    it('[M5] to a process: pause, resume and concurrency', async () => {
-      const { id, host } = (await fleet()).processes[0]!;
-      const queueOf = async (queue: string) =>
-        (await fleet()).processes[0]!.queues.find((each) => each.queue === queue);
-
-      await json('fleet', 'pause', id.slice(0, 8), '--queue', 'idle', '--yes');
-      expect(await queueOf('idle')).toMatchObject({ paused: true });
-      await json('fleet', 'resume', `${host}:${app.pid}`);
-      expect(await queueOf('idle')).toMatchObject({ paused: false });
-
-      await json('fleet', 'concurrency', 'idle', '3', '--process', id);
-      expect(await queueOf('idle')).toMatchObject({ concurrency: 3 });
-      expect(await json('fleet', 'concurrency', 'idle', '4', '--fleet')).toEqual({
-        queue: 'idle',
-        globalConcurrency: 4,
-      });
-      expect(await json('fleet', 'concurrency', 'idle', 'none', '--fleet')).toMatchObject({ globalConcurrency: null });
-    });
-
-    it('[M5] to schedules: pause, resume, trigger and delete', async () => {
-      expect(await json('schedules', 'pause', 'nightly', '--reason', 'inventory', '-y')).toMatchObject({
-        state: 'paused',
-        pauseReason: 'inventory',
-      });
-      expect(await json('schedules', 'resume', 'nightly')).toMatchObject({ state: 'active' });
-      const { id } = await json<{ id: string }>('schedules', 'trigger', 'nightly');
-      await eventually(async () => expect(await json('status', id)).toMatchObject({ state: 'succeeded' }));
-      expect(await json('schedules', 'delete', 'nightly', '--yes')).toEqual({ schedule: 'nightly', deleted: true });
-      const { schedules } = await json<{ schedules: unknown[] }>('schedules');
-      expect(schedules).toMatchObject([{ name: 'yearly', state: 'active' }]);
-    });
-
-    it('[M5] to limits: set, reset and pause', async () => {
-      expect(await json('limits', 'set', 'crm', '10/s', '--burst', '2')).toMatchObject({
-        limit: '10/s',
-        burst: 2,
-        algorithm: 'token-bucket',
-        isOverridden: true,
-      });
-      expect(await json('limits', 'reset', 'crm')).toMatchObject({ limit: '100/m', isOverridden: false });
-      expect(await json('limits', 'pause', 'crm', '10ms', '--key', 'a', '--yes')).toEqual({
-        name: 'crm',
-        key: 'a',
-        duration: '10ms',
-      });
-    });
-
-    it('[M5] to a job that waits: cancel, and once more', async () => {
-      const reason = ['--reason', 'not needed'];
-      expect(await json('cancel', ids.scheduled, ...reason, '--yes')).toMatchObject({ cancelled: true });
-      expect(await json('status', ids.scheduled)).toMatchObject({ state: 'cancelled', reason: 'not needed' });
-      expect(await json('cancel', ids.scheduled)).toMatchObject({ cancelled: true });
-    });
-
-    it('[M5] to a queue: purge', async () => {
-      await json('fleet', 'pause-queue', 'bulk', '--yes');
-      expect(await json('purge', 'bulk', '--yes')).toEqual({ queue: 'bulk', removed: 1 });
-      expect((await shown('status', ids.waiting)).code).toBe(3);
-      await json('fleet', 'resume-queue', 'bulk');
-    });
-
-    it('[M5] to a job that runs: asks it to stop', async () => {
-      const { stdout } = await shown('cancel', ids.running, '--yes');
-      expect(stdout).toMatch(/asked to stop|is cancelled/);
-      await eventually(async () => expect(await json('status', ids.running)).toMatchObject({ state: 'cancelled' }));
-    });
-
-    it('[M5] to dead letters: redrive one, and all', async () => {
-      const { redriven } = await json<{ redriven: { id: string; redrivenAs: string; created: boolean }[] }>(
-        'redrive',
-        ids.failed,
-      );
-      expect(redriven).toEqual([{ id: ids.failed, redrivenAs: expect.any(String), created: true }]);
-      const again = redriven[0]!.redrivenAs;
-      await eventually(async () => expect(await json('status', again)).toMatchObject({ state: 'failed' }));
-      expect(await json('redrive', ids.failed)).toMatchObject({ redriven: [{ redrivenAs: again, created: false }] });
-
-      const report = await json('redrive', '--all', '--task', 'mail.fail', '--yes');
-      expect(report).toEqual({ matched: 1, redriven: 1, redrivenBefore: 0, refused: 0, refusals: [] });
-    });
-  });
-
   it('[M5] what stops, removes or repeats work is refused where nobody can confirm it', async () => {
     const { id } = (await fleet()).processes[0]!;
     for (const args of [
@@ -274,7 +142,7 @@ describe.each(servers)('the command line on $name', (backend) => {
 
   it('[M5] what is not possible is refused', async () => {
     for (const args of [
-      ['cancel', ids.succeeded, '--yes'],
+      ['cancel', ids().succeeded, '--yes'],
       ['schedules', 'delete', 'yearly', '--yes'],
     ]) {
       expect(await call(...args)).toMatchObject({ code: 5, stdout: '' });
@@ -290,7 +158,7 @@ describe.each(servers)('the command line on $name', (backend) => {
       ['why', missing],
       ['cancel', missing, '--yes'],
       ['redrive', missing],
-      ['redrive', ids.succeeded],
+      ['redrive', ids().succeeded],
       ['purge', 'unknown', '--yes'],
       ['fleet', 'pause-queue', 'unknown', '--yes'],
       ['fleet', 'drain', 'ffffffff-', '--yes'],
@@ -323,7 +191,7 @@ describe.each(servers)('the command line on $name', (backend) => {
     const { id } = (await fleet()).processes[0]!;
     expect(await json('fleet', 'drain', id.slice(0, 8), '--yes')).toMatchObject({ id, draining: true });
     expect(await json('fleet', 'shut-down', id, '--yes')).toMatchObject({ id });
-    await app.exited;
+    await app().exited;
     // Nobody announces them any more, and whoever keeps the schedules of a fleet would withdraw them.
     await eventually(async () => expect((await fleet()).processes).toEqual([]), { timeout: 20_000 });
     const { schedules } = await json<{ schedules: unknown[] }>('schedules');
