@@ -1,7 +1,17 @@
-// A file without a test fails in Jest, and these have none in a run that leaves Postgres out.
+// A file without a test fails in Jest, and these have none in a run that leaves Postgres, or every server, out.
 const POSTGRES_ONLY = ['/test/(conformance|chaos)/postgres[^/]*$', '/test/conformance/event-window'];
+/** What needs a server, which several processes can have at once. */
+const SERVERS_ONLY = [
+  '/test/chaos/(fleet-messages|fleet-processes|live|metrics|metrics-outage|outage-http|watchdog)\\.',
+  '/test/conformance/(beside-nestjs-bullmq|fleet-control-processes|schedules-fleet|secrets|unique-processes)\\.',
+  '/test/e2e/cli(-does)?\\.',
+];
 const { JOBS_TEST_BACKENDS } = process.env;
-const leavesPostgresOut = JOBS_TEST_BACKENDS !== undefined && !JOBS_TEST_BACKENDS.split(',').includes('postgres');
+const chosen = JOBS_TEST_BACKENDS?.split(',').map((name) => name.trim());
+const leftOut = [
+  ...(chosen && !chosen.includes('postgres') ? POSTGRES_ONLY : []),
+  ...(chosen?.every((name) => name === 'embedded') ? SERVERS_ONLY : []),
+];
 
 /** @param {string} displayName @param {string} testMatch @param {number} testTimeout @param {string[]} [setup] */
 const project = (displayName, testMatch, testTimeout, setup = []) => ({
@@ -14,7 +24,7 @@ const project = (displayName, testMatch, testTimeout, setup = []) => ({
   extensionsToTreatAsEsm: ['.ts'],
   globals: { TEST_TIMEOUT: testTimeout },
   setupFilesAfterEnv: ['<rootDir>/test/jest-esm-bridge.mjs', '<rootDir>/test/support/test-timeout.mjs', ...setup],
-  testPathIgnorePatterns: ['/node_modules/', ...(leavesPostgresOut ? POSTGRES_ONLY : [])],
+  testPathIgnorePatterns: ['/node_modules/', ...leftOut],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/libs/jobs/dist/'],
   moduleNameMapper: {
     '^nestjs-jobs$': '<rootDir>/libs/jobs/src/index.ts',
